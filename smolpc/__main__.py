@@ -1,0 +1,5 @@
+"""`python -m smolpc` is the command `smolpc`."""
+
+from smolpc.cli.main import main
+
+main()

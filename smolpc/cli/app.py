@@ -1,0 +1,54 @@
+"""What every command shares: settings, console, errors to exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task, task
+
+from smolpc.console import Console
+from smolpc.errors import Interrupted, SmolpcError
+
+JSON = "print one JSON object instead of text (schemas: docs/schemas)"
+
+
+def command(
+    name: str | None = None,
+    *,
+    help: dict[str, str] | None = None,  # noqa: A002 - invoke's word
+) -> Callable[[Callable[..., None]], Task[Callable[..., None]]]:
+    """Make an invoke task of `function(console, ...)`.
+
+    A SmolpcError becomes its message and its exit code; Ctrl-C becomes `Interrupted`.
+    """
+
+    def wrap(function: Callable[..., None]) -> Task[Callable[..., None]]:
+        @functools.wraps(function)
+        def run(_: Context, **options: Any) -> None:
+            console = Console(json=bool(options.get("json")))
+            try:
+                function(console, **options)
+            except SmolpcError as error:
+                console.error(error)
+                raise Exit(code=error.code) from error
+            except KeyboardInterrupt as error:
+                stopped = Interrupted("interrupted", next_step="run the same command again")
+                console.error(stopped)
+                raise Exit(code=stopped.code) from error
+            except BrokenPipeError as error:  # `smolpc profiles.list | head`
+                sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the exit flush
+                raise Exit(code=0) from error
+
+        texts = dict(help or {})
+        if "json" in run.__wrapped__.__annotations__:
+            texts["json"] = JSON
+        made: Task[Callable[..., None]] = task(name=name, help=texts)(run)
+        return made
+
+    return wrap

@@ -1,0 +1,32 @@
+"""The one namespace of tasks, for `smolpc` and for `invoke` in a checkout."""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+
+from smolpc.cli import (
+    artifacts,
+    build,
+    config,
+    detect,
+    doctor,
+    models,
+    profiles,
+    run,
+    setup,
+    version,
+)
+
+namespace = Collection(
+    setup.setup,
+    setup.plan,
+    detect.detect,
+    doctor.doctor,
+    build.build,
+    run.run,
+    version.version,
+    profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
+    artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),
+    models=Collection(models.list_, models.pull, models.verify),
+    config=Collection(config.show),
+)

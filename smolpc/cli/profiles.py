@@ -1,0 +1,115 @@
+"""`profiles.*`: which hardware profiles there are, which fits, and what it builds."""
+
+from __future__ import annotations
+
+from smolpc.cli.app import command
+from smolpc.console import Console
+
+PROFILE = {"name": "name of a profile, as in profiles.list"}
+
+
+@command("list", help={"all": "also those that do not fit this machine"})
+def list_(console: Console, json: bool = False, all: bool = False) -> None:  # noqa: A002
+    """List the hardware profiles: which fit this machine, which one is chosen."""
+    from smolpc import settings
+    from smolpc.plan.select import explain, rank
+    from smolpc.provision.target import catalog_for, host_for
+    from smolpc.schema.report import ProfileRow, ProfilesReport
+
+    chosen, _ = settings.load()
+    catalog, host = catalog_for(chosen), host_for(chosen)
+    recipe = catalog.engine(chosen.engine)
+    ranked = rank(catalog.profiles, host, recipe)
+    rows = tuple(
+        ProfileRow(
+            name=verdict.profile,
+            summary=catalog.profiles[verdict.profile].summary,
+            fits=verdict.fits,
+            chosen=place == 0 and verdict.eligible,
+            why=explain(verdict.profile, catalog.profiles, host, recipe),
+        )
+        for place, verdict in enumerate(ranked)
+    )
+    if json:
+        console.emit(ProfilesReport(profiles=rows))
+    shown = [row for row in rows if all or row.fits]
+    console.table(
+        ("", "profile", "summary"),
+        [("→" if r.chosen else "✓" if r.fits else "✗", r.name, r.summary) for r in shown],
+    )
+    if len(shown) < len(rows):
+        console.print(f"\n{len(rows) - len(shown)} more do not fit this machine: add --all")
+
+
+@command(help=PROFILE)
+def show(console: Console, name: str, json: bool = False) -> None:
+    """Show a profile as YAML, with everything it inherits."""
+    from smolpc import settings
+    from smolpc.provision.target import catalog_for
+
+    chosen, _ = settings.load()
+    catalog = catalog_for(chosen)
+    profile = catalog.profile(name)
+    if json:
+        console.emit({"format": 1, "profile": profile})
+    console.print(f"# {catalog.source('profiles', name)}")
+    console.yaml(profile)
+
+
+@command(help=PROFILE)
+def why(console: Console, name: str, json: bool = False) -> None:
+    """Say in one sentence why a profile was or was not chosen for this machine."""
+    from smolpc import settings
+    from smolpc.plan.select import explain, rank
+    from smolpc.provision.target import catalog_for, host_for
+    from smolpc.schema.report import ProfileRow
+
+    chosen, _ = settings.load()
+    catalog, host = catalog_for(chosen), host_for(chosen)
+    profile = catalog.profile(name)
+    recipe = catalog.engine(chosen.engine)
+    sentence = explain(name, catalog.profiles, host, recipe)
+    if json:
+        ranked = rank(catalog.profiles, host, recipe)
+        console.emit(
+            ProfileRow(
+                name=name,
+                summary=profile.summary,
+                fits=any(verdict.fits for verdict in ranked if verdict.profile == name),
+                chosen=ranked[0].profile == name and ranked[0].eligible,
+                why=sentence,
+            )
+        )
+    console.print(sentence)
+
+
+@command(help={**PROFILE, "out": "folder for the files (default: print them)"})
+def render(console: Console, name: str, out: str = "", json: bool = False) -> None:
+    """Write CMakePresets.json (and a toolchain file where needed) for use by hand."""
+    from pathlib import Path
+
+    from smolpc import files, settings
+    from smolpc.plan import render as rendering
+    from smolpc.plan.requirements import build_target
+    from smolpc.provision.target import catalog_for, host_for
+
+    chosen, _ = settings.load()
+    catalog, host = catalog_for(chosen), host_for(chosen)
+    recipe = catalog.engine(chosen.engine)
+    target = build_target(catalog.profile(name), host, recipe)
+    texts = rendering.files(target, recipe, catalog.template)
+    if json:
+        console.emit({"format": 1, "files": texts})
+        return
+    if not out:
+        for filename, text in texts.items():
+            console.print(f"# {filename}\n{text}")
+        return
+    folder = Path(out)
+    with files.explain_os_errors(folder, f"write to {folder}"):
+        for filename, text in texts.items():
+            files.write_atomic(folder / filename, text.encode())
+            console.print(f"wrote {folder / filename}")
+    console.print(
+        f"next: copy them beside the engine's CMakeLists.txt, then: cmake --preset {name}"
+    )

@@ -1,0 +1,70 @@
+"""`run`: ask the model, in this process, with the artifact's own libraries."""
+
+from __future__ import annotations
+
+from smolpc.cli.app import command
+from smolpc.console import Console
+
+
+@command(
+    help={
+        "prompt": "what to ask; '-' reads it from standard input",
+        "model": "an installed model by name (default: that of the last setup)",
+        "max-tokens": "stop after this many tokens",
+        "temperature": "0 always takes the likeliest token; higher values vary more",
+        "seed": "the same seed and temperature give the same text",
+        "raw": "give the prompt to the model as it is, without the chat template",
+        "context": "tokens of context (default: up to 4096)",
+        "threads": "CPU threads (default: the usable physical cores)",
+    }
+)
+def run(
+    console: Console,
+    prompt: str,
+    model: str = "",
+    max_tokens: int = 512,
+    temperature: float = 0.7,
+    seed: int = 0,
+    raw: bool = False,
+    context: int = 0,
+    threads: int = 0,
+    json: bool = False,
+) -> None:
+    """Generate text from a prompt and report the speed."""
+    import sys
+
+    from smolpc import settings
+    from smolpc.cli.setup import summary
+    from smolpc.errors import Interrupted
+    from smolpc.models import storage
+    from smolpc.provision.target import catalog_for, host_for, model_for
+    from smolpc.runtime.session import open_engine
+    from smolpc.store import Store
+
+    chosen, _ = settings.load({"model": model, "context": context, "threads": threads})
+    text = sys.stdin.read() if prompt == "-" else prompt
+    store = Store(chosen.store_path)
+    manifest = model_for(catalog_for(chosen), chosen) if model else None
+    record = (
+        storage.require(store.models, manifest.file.sha256, manifest.name) if manifest else None
+    )
+    trained = manifest.context_length if manifest else None
+    with open_engine(
+        store, chosen, host_for(chosen), model=record, trained_context=trained
+    ) as engine:
+        result = engine.generate(
+            text,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+            raw=raw,
+            on_text=console.write,
+        )
+    if json:
+        console.emit(result)
+    console.print()
+    for note in result.notes:
+        console.aside(f"note: {note}")
+    console.aside(summary(result))
+    if result.stop == "interrupted":
+        raise Interrupted("interrupted", why="the answer is not complete")

@@ -1,0 +1,297 @@
+"""The only door to the screen.
+
+Text for people goes to stdout; progress and errors go to stderr; with `--json` stdout
+holds exactly one JSON object. rich is imported only when a table or a live progress bar
+is drawn on a terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from smolpc.errors import SmolpcError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+LINE_EVERY = 15.0  # seconds between progress lines when the output is not a terminal
+
+
+def human_bytes(count: float) -> str:
+    """`count` bytes for people, decimal units as disks and networks use: "98.4 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def human_seconds(seconds: float) -> str:
+    """`seconds` for people: "45 s", "4 min 10 s", "1 h 5 min"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s" if seconds >= 1 or whole == 0 else f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class Task(Protocol):
+    """One running piece of work with a known or unknown total."""
+
+    def update(self, done: float, total: float | None = None) -> None: ...
+
+
+class Reporter(Protocol):
+    """Where long work reports to. Safe to use from several threads."""
+
+    def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Any: ...
+
+    def note(self, text: str) -> None: ...
+
+
+class _NoTask:
+    def update(self, done: float, total: float | None = None) -> None:
+        pass
+
+
+class Silent:
+    """Reports nothing: for libraries, tests and `--json`."""
+
+    @contextmanager
+    def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
+        yield _NoTask()
+
+    def note(self, text: str) -> None:
+        pass
+
+
+class _LineTask:
+    """Progress as occasional lines: rate and time left, never a bar."""
+
+    def __init__(self, out: TextIO, title: str, total: float | None, unit: str) -> None:
+        self.out, self.title, self.total, self.unit = out, title, total, unit
+        self.start = self.last = time.monotonic()
+        self.done = 0.0
+        self.first: float | None = None
+
+    def update(self, done: float, total: float | None = None) -> None:
+        self.done, self.total = done, total if total is not None else self.total
+        if self.first is None:
+            self.first = done
+        now = time.monotonic()
+        if now - self.last >= LINE_EVERY:
+            self.last = now
+            print(f"  {self.title}: {self.text(now)}", file=self.out, flush=True)
+
+    def amount(self, count: float) -> str:
+        return human_bytes(count) if self.unit == "B" else f"{count:.0f}"
+
+    def text(self, now: float) -> str:
+        elapsed = max(now - self.start, 1e-6)
+        rate = (self.done - (self.first or 0)) / elapsed
+        said = self.amount(self.done)
+        if self.total:
+            said += f" of {self.amount(self.total)}"
+        if self.unit != "B":
+            said += f" {self.unit}"
+        if rate > 0:
+            said += (
+                f", {self.amount(rate)}/s" if self.unit == "B" else f", {rate:.1f} {self.unit}/s"
+            )
+            if self.total:
+                said += f", {human_seconds((self.total - self.done) / rate)} left"
+        return said
+
+
+class Lines:
+    """Plain lines, for logs and pipes."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.out = out or sys.stderr
+
+    @contextmanager
+    def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
+        print(f"{title} ...", file=self.out, flush=True)
+        task = _LineTask(self.out, title, total, unit)
+        yield task
+        print(
+            f"{title}: done in {human_seconds(time.monotonic() - task.start)}",
+            file=self.out,
+            flush=True,
+        )
+
+    def note(self, text: str) -> None:
+        print(text, file=self.out, flush=True)
+
+
+class _BarTask:
+    def __init__(self, progress: RichProgress, title: str, total: float | None, unit: str) -> None:
+        self.progress, self.unit = progress, unit
+        self.id = progress.add_task(title, total=total, said="")
+
+    def update(self, done: float, total: float | None = None) -> None:
+        fields: dict[str, Any] = {"completed": done}
+        if total is not None:
+            fields["total"] = total
+        task = self.progress.tasks[self.progress.task_ids.index(self.id)]
+        whole = total if total is not None else task.total
+        speed = task.speed or 0
+        if self.unit == "B":
+            said = human_bytes(done) + (f" of {human_bytes(whole)}" if whole else "")
+            said += f", {human_bytes(speed)}/s" if speed else ""
+        else:
+            said = f"{done:.0f}" + (f" of {whole:.0f}" if whole else "") + f" {self.unit}"
+            said += f", {speed:.1f}/s" if speed else ""
+        self.progress.update(self.id, said=said, **fields)
+
+
+class Bars:
+    """Live progress bars on a terminal; several tasks may run at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._progress: RichProgress | None = None
+        self._running = 0
+
+    def _enter(self) -> RichProgress:
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        with self._lock:
+            if self._progress is None:
+                self._progress = Progress(
+                    TextColumn("{task.description}"),
+                    BarColumn(bar_width=24),
+                    TextColumn("{task.fields[said]}"),
+                    TimeRemainingColumn(),
+                    console=RichConsole(stderr=True, highlight=False),
+                    transient=True,
+                )
+                self._progress.start()
+            self._running += 1
+            return self._progress
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._running -= 1
+            if not self._running and self._progress is not None:
+                self._progress.stop()
+                self._progress = None
+
+    @contextmanager
+    def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
+        start = time.monotonic()
+        progress = self._enter()
+        task = _BarTask(progress, title, total, unit)
+        try:
+            yield task
+            self.note(f"✓ {title} ({human_seconds(time.monotonic() - start)})")
+        finally:
+            progress.remove_task(task.id)
+            self._leave()
+
+    def note(self, text: str) -> None:
+        with self._lock:
+            progress = self._progress
+        if progress is not None:
+            progress.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+class Console:
+    """What a command prints to."""
+
+    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
+        self.json = json
+        self.reporter: Reporter
+        if json or quiet:
+            self.reporter = Silent()
+        elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            self.reporter = Bars()
+        else:
+            self.reporter = Lines()
+
+    def print(self, text: str = "") -> None:
+        """A line for people; nothing with `--json`."""
+        if not self.json:
+            print(text, flush=True)
+
+    def aside(self, text: str) -> None:
+        """A line beside the answer, on stderr; nothing with `--json`."""
+        if not self.json:
+            print(text, file=sys.stderr, flush=True)
+
+    def write(self, text: str) -> None:
+        """Streamed text, no newline added; nothing with `--json`."""
+        if not self.json:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Aligned columns; the last one wraps to the terminal's width."""
+        if self.json or not rows:
+            return
+        widths = [
+            max(len(str(row[index])) for row in [columns, *rows]) for index in range(len(columns))
+        ]
+        bold, plain = ("\x1b[1m", "\x1b[0m") if self.styled else ("", "")
+        for number, row in enumerate([columns, *rows]):
+            line = "  ".join(
+                str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)
+            )
+            self.print(f"{bold}{line.rstrip()}{plain}" if number == 0 else line.rstrip())
+
+    @property
+    def styled(self) -> bool:
+        """Whether colour and bold may be used: a terminal, and NO_COLOR is not set."""
+        return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+    def yaml(self, value: Any) -> None:
+        """A struct as YAML, in the order of its fields."""
+        if not self.json:
+            import msgspec
+            import yaml
+
+            self.write(yaml.safe_dump(msgspec.to_builtins(value), sort_keys=False))
+
+    def emit(self, value: Any) -> None:
+        """The one JSON object of a `--json` command."""
+        import msgspec
+
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        print(text, flush=True)
+
+    def error(self, error: SmolpcError) -> None:
+        """What happened, why, and the next command to type, on stderr."""
+        if self.json:
+            self.emit(
+                {
+                    "format": 1,
+                    "error": {
+                        "kind": error.kind,
+                        "code": error.code,
+                        "what": error.what,
+                        "why": error.why,
+                        "next": error.next_step,
+                    },
+                }
+            )
+        red, plain = (
+            ("\x1b[31m", "\x1b[0m")
+            if sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+            else ("", "")
+        )
+        print(f"{red}error:{plain} {error.what}", file=sys.stderr)
+        if error.why:
+            print(f"  why:  {error.why}", file=sys.stderr)
+        if error.next_step:
+            print(f"  next: {error.next_step}", file=sys.stderr)
+        sys.stderr.flush()

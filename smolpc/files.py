@@ -1,0 +1,205 @@
+"""Files that appear whole or not at all: atomic writes, digests, locks, disk space."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from smolpc.console import human_bytes
+from smolpc.errors import BusyError, PrerequisiteError, SpaceError
+
+CHUNK = 1 << 20
+
+
+def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """sha256 (hex) of a file. `on_bytes` gets the number of bytes of each chunk read."""
+    if on_bytes is None:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            on_bytes(len(chunk))
+    return digest.hexdigest()
+
+
+def is_executable(path: Path) -> bool:
+    return bool(path.stat().st_mode & stat.S_IXUSR)
+
+
+def walk(root: Path) -> list[Path]:
+    """All files below `root` (links too), sorted by their '/'-joined relative path."""
+    found = [Path(folder) / name for folder, _, names in os.walk(root) for name in names]
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+def tree_digest(root: Path) -> str:
+    """sha256 over the relative path and content digest of every file below `root`.
+
+    Modes and times are left out: archives and version control do not agree on them.
+    """
+    digest = hashlib.sha256()
+    for path in walk(root):
+        content = (
+            hashlib.sha256(os.fsencode(path.readlink())).hexdigest()
+            if path.is_symlink()
+            else sha256_file(path)
+        )
+        digest.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a power cut (a no-op where the OS cannot)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` so that a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        fsync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def fsync_tree(root: Path) -> None:
+    """Flush every file and folder below `root` to disk."""
+    for path in walk(root):
+        if not path.is_symlink():
+            with path.open("r+b" if os.name == "nt" else "rb") as stream:
+                os.fsync(stream.fileno())
+    for folder, _, _ in os.walk(root):
+        fsync_folder(Path(folder))
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Give a finished folder its final name. It appears whole, or stays where it was."""
+    fsync_tree(temporary)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(final)
+    fsync_folder(final.parent)
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a folder, read-only files included. The name goes first, so that a crash
+    half-way leaves rubbish under a name nobody reads, not a damaged entry."""
+    if not path.exists():
+        return
+    rubbish = path.with_name(f".deleting-{path.name}-{os.getpid()}-{time.monotonic_ns()}")
+    path.replace(rubbish)
+
+    def make_writable(function: Callable[[str], object], name: str, _: object) -> None:
+        Path(name).chmod(stat.S_IRWXU)
+        function(name)
+
+    shutil.rmtree(rubbish, onerror=make_writable)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy content and the executable bit only; times and owners stay behind."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    target.chmod(0o755 if is_executable(source) else 0o644)
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes for this user on the disk that holds `path` or its nearest parent."""
+    probe = path.absolute()
+    while not probe.exists():
+        probe = probe.parent
+    return shutil.disk_usage(probe).free
+
+
+def require_space(path: Path, needed: int, what: str) -> None:
+    """Raise SpaceError, with the missing amount, before a byte is written."""
+    free = free_bytes(path)
+    if free < needed:
+        raise SpaceError(
+            f"not enough disk space to {what}",
+            why=f"it needs {human_bytes(needed)} in {path}, {human_bytes(free)} are free:"
+            f" {human_bytes(needed - free)} are missing",
+            next_step="free some space ('smolpc artifacts.gc' removes what nothing uses),"
+            " or move the store: SMOLPC_STORE=/another/disk smolpc setup",
+        )
+
+
+@contextlib.contextmanager
+def explain_os_errors(path: Path, what: str) -> Iterator[None]:
+    """Turn "no space" and "not allowed" from the OS into errors a user can act on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SpaceError(
+                f"the disk filled up while trying to {what}",
+                why=f"{human_bytes(free_bytes(path))} are free in {path}",
+                next_step="free some space, then run the same command again: it continues",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise PrerequisiteError(
+                f"not allowed to {what}",
+                why=f"{error.filename or path}: {error.strerror}",
+                next_step="make the folder writable, or choose another store:"
+                " SMOLPC_STORE=/path/you/own smolpc setup",
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def lock(
+    path: Path,
+    *,
+    timeout: float = -1,
+    on_wait: Callable[[], None] | None = None,
+) -> Iterator[None]:
+    """Hold the lock file `path` (across processes; freed by the OS when the holder dies).
+
+    Waits up to `timeout` seconds (-1: for ever), then raises BusyError. `on_wait` is
+    called once if another process holds the lock.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(str(path))
+    try:
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            if on_wait is not None:
+                on_wait()
+            held.acquire(timeout=timeout, poll_interval=0.2)
+    except Timeout as error:
+        raise BusyError(
+            "another smolpc process is doing the same work",
+            why=f"it holds {path} for more than {timeout:g} s",
+            next_step="wait for it, then run the same command again",
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()

@@ -1,0 +1,1 @@
+"""Models: where they lie (`storage`) and how they come here (`download`)."""

@@ -1,0 +1,1 @@
+"""What will be done, as values. Nothing here touches the machine: values in, values out."""

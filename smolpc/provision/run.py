@@ -1,0 +1,154 @@
+"""Make the plan, then do it: independent steps at the same time, one setup per store."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from graphlib import TopologicalSorter
+from types import FrameType
+from typing import Any
+
+from smolpc import files, proc
+from smolpc.console import Reporter, Silent, Task
+from smolpc.errors import Interrupted
+from smolpc.plan import graph
+from smolpc.provision.steps import Work, kind_of
+from smolpc.provision.target import Target
+from smolpc.schema.plan import Plan, Step
+from smolpc.schema.result import RunResult
+from smolpc.store import Store
+
+
+def make_plan(target: Target, store: Store, *, reporter: Reporter | None = None) -> Plan:
+    """Every step with its state and cost, as found in the store right now."""
+    work = Work(target, store, reporter or Silent())
+    toolchain = target.toolchain
+    steps = graph.render(
+        target.settings.pipeline,
+        target.pipeline_text,
+        {
+            "profile": target.profile,
+            "engine": target.recipe,
+            "model": target.model,
+            "tools": [tool.name for tool in toolchain.fetched] if toolchain else [],
+        },
+    )
+    known = {step.id: kind_of(step).known(work, step) for step in steps}
+    return Plan(
+        pipeline=target.settings.pipeline,
+        profile=target.profile.name,
+        why=target.why,
+        key=target.key,
+        model=target.model.name if target.model else "",
+        steps=graph.with_states(steps, known),
+        notes=target.notes,
+    )
+
+
+class _Cancellable:
+    """A reporter whose tasks stop the work they report on once `stop` is set."""
+
+    def __init__(self, reporter: Reporter, stop: threading.Event) -> None:
+        self.reporter, self.stop = reporter, stop
+
+    @contextmanager
+    def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
+        with self.reporter.task(title, total=total, unit=unit) as inner:
+            yield _CancellableTask(inner, self.stop)
+
+    def note(self, text: str) -> None:
+        self.reporter.note(text)
+
+
+class _CancellableTask:
+    def __init__(self, inner: Task, stop: threading.Event) -> None:
+        self.inner, self.stop = inner, stop
+
+    def update(self, done: float, total: float | None = None) -> None:
+        if self.stop.is_set():
+            raise _interrupted()
+        self.inner.update(done, total)
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted(
+        "interrupted", why="what was finished is kept", next_step="smolpc setup   (it continues)"
+    )
+
+
+@contextmanager
+def _terminate_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM (a service manager, a closed terminal) takes the same way out as Ctrl-C."""
+
+    def raise_interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, raise_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def execute(plan: Plan, work: Work) -> None:
+    """Perform every step that is to do. The first failure, or Ctrl-C, stops the others."""
+    due = {step.id: step for step in plan.to_do}
+    sorter = TopologicalSorter(
+        {step.id: [need for need in step.needs if need in due] for step in due.values()}
+    )
+    sorter.prepare()
+    stop = threading.Event()
+    work.reporter = _Cancellable(work.reporter, stop)
+    running: dict[Future[None], Step] = {}
+    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="step") as pool:
+        try:
+            with _terminate_like_ctrl_c():
+                while sorter.is_active():
+                    for name in sorter.get_ready():
+                        step = due[name]
+                        running[pool.submit(kind_of(step).perform, work, step)] = step
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        future.result()
+                        sorter.done(running.pop(future).id)
+        except KeyboardInterrupt as error:
+            _stop_all(stop, running)
+            raise _interrupted() from error
+        except BaseException:
+            _stop_all(stop, running)
+            raise
+
+
+def _stop_all(stop: threading.Event, running: dict[Future[None], Any]) -> None:
+    stop.set()
+    for future in running:
+        future.cancel()
+    proc.kill_all()
+
+
+def provision(target: Target, store: Store, *, reporter: Reporter) -> tuple[Plan, RunResult | None]:
+    """Bring the store to the target. Returns the plan that was carried out (all steps
+    cached when there was nothing to do) and the first answer, if one was generated."""
+    plan = make_plan(target, store)
+    if not plan.to_do:
+        return plan, None
+    store.prepare()
+    with (
+        files.explain_os_errors(store.root, "write to the store"),
+        files.lock(
+            store.lock_file("setup"),
+            on_wait=lambda: reporter.note("another setup is running in this store; waiting for it"),
+        ),
+    ):
+        plan = make_plan(target, store)
+        needed = sum(step.disk_bytes for step in plan.steps)
+        files.require_space(store.root, needed, "set up")
+        work = Work(target, store, reporter)
+        execute(plan, work)
+    return plan, work.answer

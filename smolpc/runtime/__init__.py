@@ -1,0 +1,26 @@
+"""Running models in process with an artifact's own libraries and bindings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smolpc.runtime.engine import Engine, Message
+    from smolpc.runtime.trust import prove
+
+__all__ = ["Engine", "Message", "prove"]
+
+_HOMES = {
+    "Engine": "smolpc.runtime.engine",
+    "Message": "smolpc.runtime.engine",
+    "prove": "smolpc.runtime.trust",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name where it is first used, so that a trust child or `--help` stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

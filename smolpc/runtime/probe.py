@@ -1,0 +1,77 @@
+"""Start the trust test's child process and bring back what it reports."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from smolpc import proc
+from smolpc.runtime.devices import Device
+from smolpc.runtime.trust_child import MARKER
+from smolpc.schema.artifact import TrustResult
+from smolpc.schema.base import Value
+
+DATA = Path(__file__).parents[1] / "data"
+
+# How a crash shows as an exit code: minus the signal on POSIX, an NTSTATUS on Windows.
+CRASHES = {
+    -4: "illegal instruction: built for a newer CPU",
+    0xC000001D: "illegal instruction: built for a newer CPU",
+    -6: "the engine aborted itself",
+    -7: "bus error: a file is damaged or shorter than it says",
+    -8: "arithmetic error in the engine",
+    -11: "segmentation fault in the engine",
+    0xC0000005: "access violation in the engine",
+    0xC0000409: "the engine aborted itself",
+    0xC00000FD: "stack overflow in the engine",
+}
+
+
+class Report(Value, kw_only=True):
+    """What the child found out; the defaults stand for what it did not reach."""
+
+    error: str
+    devices: tuple[Device, ...] = ()
+    abi: dict[str, int] = msgspec.field(default_factory=dict)
+    wrong_defaults: tuple[str, ...] = ()
+    broken_libraries: dict[str, str] = msgspec.field(default_factory=dict)
+    logits: dict[str, dict[int, tuple[float, ...]]] = msgspec.field(default_factory=dict)
+
+
+def run(
+    artifact_dir: Path,
+    lib_dir: str,
+    *,
+    timeout: float = 60,
+    model: Path = DATA / "selfcheck.gguf",
+    tokens: tuple[int, ...] = (1,),
+) -> Report | TrustResult:
+    """The child's report after at most `timeout` seconds, or the verdict when there is none.
+
+    A crash is `failed`; being killed, or taking too long, is `inconclusive`.
+    """
+    argv = [sys.executable, "-m", "smolpc.runtime.trust_child"]
+    argv += [str(artifact_dir), lib_dir, str(model), str(list(tokens))]
+    here = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    try:
+        done = proc.run(
+            argv,
+            env={"PYTHONPATH": os.pathsep.join(filter(None, here)), "PYTHONIOENCODING": "utf-8"},
+            timeout=timeout,
+        )
+    except proc.TimedOut:
+        return _ended("inconclusive", f"the self-check took longer than {timeout:g} s")
+    lines = [line for line in done.output.splitlines() if line.startswith(MARKER)]
+    if done.ok and lines:
+        return msgspec.json.decode(lines[-1][len(MARKER) :], type=Report)
+    crash = CRASHES.get(done.code) or CRASHES.get(done.code & 0xFFFFFFFF)
+    if crash:
+        return _ended("failed", crash)
+    return _ended("inconclusive", f"the self-check ended with code {done.code}: {done.tail(3)}")
+
+
+def _ended(verdict: str, sentence: str) -> TrustResult:
+    return TrustResult(verdict=verdict, checks={"process": sentence}, error=sentence)

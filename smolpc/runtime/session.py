@@ -1,0 +1,60 @@
+"""Open the engine that a setup provisioned: verified artifact, verified model, fitting host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from smolpc.errors import PrerequisiteError
+from smolpc.models import storage
+from smolpc.plan import fitness
+from smolpc.runtime.engine import Engine
+from smolpc.runtime.settings import default_threads
+from smolpc.schema.artifact import ModelRecord
+from smolpc.schema.host import Host
+from smolpc.settings import Settings
+from smolpc.store import Store, artifacts, gc, generations
+
+
+@contextmanager
+def open_engine(
+    store: Store,
+    settings: Settings,
+    host: Host,
+    *,
+    model: ModelRecord | None = None,
+    trained_context: int | None = None,
+) -> Iterator[Engine]:
+    """The engine of the current generation with its model, or with another stored `model`.
+
+    Every file of the artifact is hashed; the model only when its size, time or inode is not
+    what the store recorded. `trained_context` is in tokens. Raises TrustError for changed
+    bytes and PrerequisiteError when nothing is set up or the artifact does not fit the host.
+    """
+    now = generations.require_current(store)
+    folder = store.artifact(now.artifact)
+    artifact = artifacts.open_verified(folder)
+    problems = fitness.unmet(artifact.requirements, host)
+    if problems:
+        raise PrerequisiteError(
+            f"the engine {artifact.key[:12]} does not run on this machine",
+            why="; ".join(problems),
+            next_step="smolpc setup   (it builds one for this machine)",
+        )
+    record = model or storage.require(store.models, now.model, now.model_name)
+    path = storage.path_of(store.models, record)
+    storage.ensure_unchanged(record, path)
+    with (
+        gc.in_use(store, now.artifact, record.sha256),
+        Engine(
+            folder,
+            path,
+            artifact=artifact,
+            threads=settings.threads or default_threads(host.cpu),
+            context=settings.context or None,
+            trained_context=trained_context,
+            model_name=record.name,
+            model_sha256=record.sha256,
+        ) as engine,
+    ):
+        yield engine

@@ -1,0 +1,49 @@
+"""A lasting thread pool for ggml's CPU backend.
+
+Without one, builds without OpenMP start and join their threads again for every token.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import CFUNCTYPE, POINTER, c_bool, c_int, c_uint32, c_void_p
+from pathlib import Path
+from typing import Any
+
+from smolpc.runtime import libraries
+from smolpc.runtime.bindings import Bound
+
+MAX_THREADS = 512  # GGML_MAX_N_THREADS, ggml.h
+
+
+class ThreadpoolParams(ctypes.Structure):
+    """`struct ggml_threadpool_params`, ggml.h; proved with the other structs (abi.py)."""
+
+    _fields_ = (
+        ("cpumask", c_bool * MAX_THREADS),
+        ("n_threads", c_int),
+        ("prio", c_int),
+        ("poll", c_uint32),
+        ("strict_cpu", c_bool),
+        ("paused", c_bool),
+    )
+
+
+class Threadpool:
+    """`threads` threads attached to one context, which must be freed before `close`."""
+
+    def __init__(self, bound: Bound, lib_dir: Path, context: Any, threads: int) -> None:
+        base = ctypes.CDLL(str(libraries.find(lib_dir, "ggml-base")))
+        llama = ctypes.CDLL(str(libraries.find(lib_dir, "llama")))
+        params = ThreadpoolParams()
+        base.ggml_threadpool_params_init(ctypes.byref(params), c_int(threads))
+        new = CFUNCTYPE(c_void_p, POINTER(ThreadpoolParams))(
+            bound.ggml.cpu_function("ggml_threadpool_new")
+        )
+        self._free = CFUNCTYPE(None, c_void_p)(bound.ggml.cpu_function("ggml_threadpool_free"))
+        self._handle = c_void_p(new(ctypes.byref(params)))
+        llama.llama_attach_threadpool(c_void_p(context), self._handle, None)
+
+    def close(self) -> None:
+        """End the threads. Free the context first: its backend still points here."""
+        self._free(self._handle)

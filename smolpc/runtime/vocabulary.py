@@ -1,0 +1,81 @@
+"""Text to tokens and tokens to text, with the model's own vocabulary."""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+from typing import Any
+
+
+class Vocabulary:
+    """The vocabulary of a loaded model; valid as long as the model is."""
+
+    def __init__(self, llama: Any, model: Any) -> None:
+        self._llama = llama
+        self._to_piece, self._is_eog = llama.llama_token_to_piece, llama.llama_vocab_is_eog
+        self._buffer = ctypes.create_string_buffer(256)  # reused: this runs for every token
+        self.handle = llama.llama_model_get_vocab(model)
+        self.size: int = llama.llama_vocab_n_tokens(self.handle)
+        self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.handle)
+        self.bos = self._text(llama.llama_vocab_bos(self.handle))
+        self.eos = self._text(llama.llama_vocab_eos(self.handle))
+
+    def _text(self, token: int) -> str:
+        if token < 0:  # LLAMA_TOKEN_NULL: the model has no such token
+            return ""
+        return (self._llama.llama_vocab_get_text(self.handle, token) or b"").decode()
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids of `text`, begun as the model wants it and never begun twice.
+
+        The spelling of a control token ("<|im_end|>") becomes that token.
+        """
+        if self.adds_bos and self.bos:
+            text = text.removeprefix(self.bos)
+        data = text.encode()
+        room = len(data) + 8  # a token stands for a byte at least; a few are added
+        while True:
+            buffer = (self._llama.llama_token * room)()
+            count = self._llama.llama_tokenize(
+                self.handle, data, len(data), buffer, room, True, True
+            )
+            if count >= 0:
+                return list(buffer[:count])
+            room = -count
+
+    def is_end(self, token: int) -> bool:
+        """Whether the model ends its turn with `token`."""
+        return bool(self._is_eog(self.handle, token))
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of one token; a part of a character is possible. Control tokens: none."""
+        count = self._to_piece(self.handle, token, self._buffer, len(self._buffer), 0, False)
+        if count < 0:
+            self._buffer = ctypes.create_string_buffer(-count)
+            count = self._to_piece(self.handle, token, self._buffer, -count, 0, False)
+        return self._buffer.raw[:count]
+
+
+class TextStream:
+    """Bytes in, whole characters out: a character may be spread over several tokens."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._parts: list[str] = []
+
+    def add(self, piece: bytes) -> str:
+        """The text that became complete with `piece`; may be empty."""
+        return self._keep(self._decoder.decode(piece))
+
+    def finish(self) -> str:
+        """What is left: a replacement character if the last one is incomplete."""
+        return self._keep(self._decoder.decode(b"", final=True))
+
+    def _keep(self, text: str) -> str:
+        if text:
+            self._parts.append(text)
+        return text
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)

@@ -1,0 +1,36 @@
+"""What all structs share."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, dataclass_transform
+
+import msgspec
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)  # for type checkers
+class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An immutable value. Sequences are tuples, so a value can be hashed and shared."""
+
+
+Sha256 = Annotated[
+    str, msgspec.Meta(pattern="^[0-9a-f]{64}$", description="sha256, lower-case hex")
+]
+Commit = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$", description="git commit id")]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z0-9][a-z0-9._-]*$", description="lower-case letters, digits, '.', '_', '-'"
+    ),
+]
+Bytes = Annotated[int, msgspec.Meta(ge=0, description="bytes")]
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one JSON text of a value: sorted keys, no white space, UTF-8."""
+    return msgspec.json.encode(msgspec.to_builtins(value), order="deterministic")
+
+
+def digest_of(value: Any) -> str:
+    """sha256 (hex) of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()

@@ -1,0 +1,134 @@
+"""Engine recipes: one pinned llama.cpp, where it comes from and what its switches are called."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from smolpc.schema.base import Bytes, Commit, Name, Sha256, Value
+from smolpc.schema.host import Host
+
+CacheEntries = dict[str, str]
+
+
+class SdistSource(Value, tag_field="kind", tag="pypi-sdist", kw_only=True):
+    """A PyPI source archive that vendors the engine, taken through pip's configuration."""
+
+    project: str
+    version: str
+    filename: str
+    size: Bytes
+    sha256: Sha256
+    engine: str  # folder of the engine inside the archive's top folder
+    bindings: str = ""  # folder of the Python bindings, where the archive has them
+
+
+class GitSource(Value, tag_field="kind", tag="git", kw_only=True):
+    """A git repository; the commit id verifies itself."""
+
+    url: str
+    commit: Commit
+    engine: str = "."
+    bindings: str = ""
+
+
+class ArchiveSource(Value, tag_field="kind", tag="archive", kw_only=True):
+    """An archive over https, or a local one (`file:` URL or path)."""
+
+    url: str
+    sha256: Sha256
+    size: Bytes | None = None
+    engine: str = "."
+    bindings: str = ""
+
+
+Source = SdistSource | GitSource | ArchiveSource
+
+
+class Patch(Value, kw_only=True):
+    """A unified diff beside the recipe, applied with `-p1` in order."""
+
+    file: str
+    sha256: Sha256
+    why: str
+
+
+class Feature(Value, kw_only=True):
+    """One switch of this engine version.
+
+    `cpu` lists the host's CPU features without which the result would not run. Features of
+    one `group` exclude each other (Arm: one -march); `native` takes the highest `rank`.
+    """
+
+    cmake: CacheEntries = {}
+    cpu: tuple[str, ...] = ()
+    arch: tuple[Literal["x86_64", "aarch64"], ...] = ()
+    group: str = ""
+    rank: int = 0
+    tools: tuple[str, ...] = ()  # build tools it needs: "nvcc", "vulkan-sdk", "xcode"
+    note: str = ""
+
+
+class Bindings(Value, kw_only=True):
+    """The Python bindings generated for exactly this engine commit."""
+
+    project: str
+    version: str
+    package: str  # import name: "llama_cpp"
+    files: dict[str, Sha256]  # file inside the bindings folder -> digest
+
+
+class EngineRecipe(Value, kw_only=True):
+    name: Name
+    version: str
+    commit: Commit
+    summary: str = ""
+    license: str
+    license_files: tuple[str, ...] = ()
+    tree_sha256: Sha256  # `files.tree_digest` of the engine folder: the same from every source
+    sources: tuple[Source, ...]
+    bindings: Bindings | None = None  # None: an engine without an in-process runtime
+    patches: tuple[Patch, ...] = ()
+    cmake: CacheEntries = {}  # always set
+    platform_cmake: dict[str, CacheEntries] = {}  # by system: linux, windows, darwin
+    features: dict[str, Feature] = {}
+    targets: tuple[str, ...]
+    seconds_per_core: float = 500  # compile time estimate, one core, plain CPU build
+    source_bytes: Bytes = 0  # disk the unpacked source needs
+    build_bytes: Bytes = 0  # disk the build tree needs
+    artifact_bytes: Bytes = 0  # disk the packaged artifact needs
+
+
+class ToolWheel(Value, kw_only=True):
+    """A ready-made build tool for one kind of machine."""
+
+    system: Literal["linux", "windows", "darwin"]
+    arch: Literal["x86_64", "aarch64"]
+    libc: Literal["glibc", "musl", ""] = ""
+    filename: str
+    size: Bytes
+    sha256: Sha256
+
+
+class ToolRecipe(Value, kw_only=True):
+    """A build tool from PyPI, for machines that have none (`recipes/tools/*.yaml`)."""
+
+    name: Name
+    version: str
+    at_least: str  # the oldest version of the machine's own tool that will do
+    project: str
+    root: str  # folder inside the wheel that is kept
+    program: str  # the program inside `root`, without ".exe"
+    wheels: tuple[ToolWheel, ...]
+
+    def wheel_for(self, host: Host) -> ToolWheel | None:
+        """The wheel for this kind of machine, or None."""
+        libc = host.os.libc.name if host.os.libc else ""
+        return next(
+            (
+                wheel
+                for wheel in self.wheels
+                if (wheel.system, wheel.arch) == (host.os.system, host.cpu.arch)
+                and wheel.libc in ("", libc)
+            ),
+            None,
+        )

@@ -1,0 +1,61 @@
+"""JSON Schemas of what people write and of what smolpc reports, for editors and other programs.
+
+`python -m smolpc.schema.export docs/schemas` writes them again after a struct has changed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from smolpc.schema.artifact import Artifact, Generation, ModelRecord
+from smolpc.schema.engine import EngineRecipe, ToolRecipe
+from smolpc.schema.host import Host
+from smolpc.schema.model import ModelManifest
+from smolpc.schema.plan import Plan
+from smolpc.schema.profile import Profile
+from smolpc.schema.result import RunResult
+from smolpc.schema.spec import BuildSpec
+
+EXPORTED: dict[str, type] = {
+    "profile": Profile,
+    "engine-recipe": EngineRecipe,
+    "tool-recipe": ToolRecipe,
+    "model-manifest": ModelManifest,
+    "host": Host,
+    "plan": Plan,
+    "build-spec": BuildSpec,
+    "artifact": Artifact,
+    "model-record": ModelRecord,
+    "generation": Generation,
+    "run-result": RunResult,
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Name -> JSON Schema (2020-12)."""
+    return {
+        name: {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": name,
+            **msgspec.json.schema(kind),
+        }
+        for name, kind in EXPORTED.items()
+    }
+
+
+def texts() -> dict[str, str]:
+    """File name -> text, as they are kept in docs/schemas."""
+    return {
+        f"{name}.schema.json": json.dumps(schema, indent=2) + "\n"
+        for name, schema in schemas().items()
+    }
+
+
+if __name__ == "__main__":
+    for name, text in texts().items():
+        (Path(sys.argv[1]) / name).write_text(text, encoding="utf-8")

@@ -1,0 +1,30 @@
+"""What a generation run measured."""
+
+from __future__ import annotations
+
+from smolpc.schema.base import Value
+
+
+class RunResult(Value, kw_only=True):
+    """One answer. Times in seconds, rates in tokens per second."""
+
+    format: int = 1
+    text: str
+    stop: str  # "end", "length", "interrupted"
+    prompt_tokens: int
+    generated_tokens: int
+    time_to_first_token: float
+    prompt_rate: float
+    decode_rate: float
+    load_seconds: float
+    threads: int
+    context: int
+    gpu_layers: int
+    backend: str
+    devices: tuple[str, ...]
+    model: str
+    model_sha256: str
+    artifact: str
+    seed: int
+    temperature: float
+    notes: tuple[str, ...] = ()

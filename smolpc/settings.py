@@ -1,0 +1,170 @@
+"""Layered settings, each with its provenance.
+
+Later layers win: built-in default, machine-wide file, user file, `SMOLPC_*` environment
+variable, command line. Files are YAML; `smolpc config.show` prints every value with the
+place it came from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from smolpc.errors import UsageError
+from smolpc.schema.base import Value
+from smolpc.schema.report import Setting
+
+NOT_SETTINGS = {"SMOLPC_CONFIG"}
+
+
+class Settings(Value, kw_only=True):
+    """Everything a user may set. Empty text means: let smolpc decide."""
+
+    store: str = ""  # folder of artifacts and models; default: see `default_store`
+    profiles: str = ""  # extra profile folders, separated like PATH
+    recipes: str = ""  # extra recipe folders, separated like PATH
+    engine: str = "llama.cpp"  # engine recipe
+    engine_source: str = ""  # a local archive or folder of the engine, tried first
+    pipeline: str = "setup"  # recipes/pipelines/<name>.yaml.j2
+    profile: str = ""  # hardware profile by name; default: the best that fits
+    model: str = ""  # model by name; default: the manifest marked default
+    jobs: int = 0  # parallel compile jobs; 0: usable cores, fewer when memory is short
+    offline: bool = False  # never use the network
+    keep_generations: int = 2  # earlier setups that artifacts.gc keeps usable
+    context: int = 0  # tokens of context for run; 0: up to 4096, never above the model's
+    threads: int = 0  # 0: usable physical (or performance) cores
+
+    @property
+    def store_path(self) -> Path:
+        return Path(self.store).expanduser().absolute()
+
+    @property
+    def profile_dirs(self) -> tuple[Path, ...]:
+        return _folders(self.profiles)
+
+    @property
+    def recipe_dirs(self) -> tuple[Path, ...]:
+        return _folders(self.recipes)
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part).expanduser().absolute() for part in text.split(os.pathsep) if part)
+
+
+def checkout() -> Path | None:
+    """The folder of the source checkout smolpc runs from, or None when installed."""
+    root = Path(__file__).resolve().parent.parent
+    return root if (root / "tasks.py").is_file() and (root / "profiles").is_dir() else None
+
+
+def default_store() -> Path:
+    """`artifacts/` of a checkout, else the user's data folder."""
+    root = checkout()
+    if root is not None:
+        return root / "artifacts"
+    from platformdirs import user_data_path
+
+    return user_data_path("smolpc", appauthor=False)
+
+
+def cache_dir() -> Path:
+    """Where facts about this machine are remembered; safe to delete."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("smolpc", appauthor=False)
+
+
+def config_files() -> tuple[Path, ...]:
+    """Setting files, weakest first. SMOLPC_CONFIG replaces the user file."""
+    from platformdirs import site_config_path, user_config_path
+
+    own = os.environ.get("SMOLPC_CONFIG")
+    return (
+        site_config_path("smolpc", appauthor=False) / "config.yaml",
+        Path(own).expanduser()
+        if own
+        else user_config_path("smolpc", appauthor=False) / "config.yaml",
+    )
+
+
+def _coerce(name: str, value: Any, origin: str) -> Any:
+    """The value with the type of the setting, or a UsageError that names the origin."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    if name not in fields:
+        close = difflib.get_close_matches(name, fields, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise UsageError(
+            f"unknown setting '{name}' in {origin}{hint}",
+            why=f"settings are: {', '.join(fields)}",
+            next_step="smolpc config.show",
+        )
+    try:
+        return msgspec.convert(value, fields[name], strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"setting '{name}' in {origin} has a wrong value: {value!r}",
+            why=str(error),
+            next_step="smolpc config.show",
+        ) from error
+
+
+def _from_file(path: Path) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {path}", why=str(error.strerror), next_step="make the file readable"
+        ) from error
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(
+            f"{path} is not valid YAML", why=" ".join(str(error).split()), next_step=f"edit {path}"
+        ) from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise UsageError(
+            f"{path} must be a mapping of settings",
+            why=f"it is a {type(data).__name__}",
+            next_step="smolpc config.show",
+        )
+    return {str(key): value for key, value in data.items()}
+
+
+def load(
+    command_line: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Settings, tuple[Setting, ...]]:
+    """The effective settings and, for each, its origin. Raises UsageError."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    def lay(layer: Mapping[str, Any], origin: str) -> None:
+        for name, value in layer.items():
+            values[name] = _coerce(name, value, origin)
+            origins[name] = origin
+
+    for path in config_files():
+        lay(_from_file(path), str(path))
+    for name, value in sorted(environ.items()):
+        if name.startswith("SMOLPC_") and name not in NOT_SETTINGS and value:
+            lay({name.removeprefix("SMOLPC_").lower(): value}, f"environment variable {name}")
+    lay({k: v for k, v in (command_line or {}).items() if v not in (None, "", 0)}, "command line")
+    if not values.get("store"):
+        values["store"], origins["store"] = str(default_store()), "default"
+    settings = Settings(**values)
+    report = tuple(
+        Setting(name=name, value=getattr(settings, name), origin=origins.get(name, "default"))
+        for name in Settings.__struct_fields__
+    )
+    return settings, report

@@ -1,0 +1,129 @@
+"""Artifacts in the store: put, find, read, verify.
+
+`manifest.json` lists the digest of every file; `manifest.sha256` holds the digest of the
+manifest and is the sentinel, written last. A folder without it does not exist for us.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from smolpc import files
+from smolpc.errors import TrustError, UsageError
+from smolpc.schema.artifact import Artifact, FileEntry
+from smolpc.schema.base import canonical_json
+from smolpc.store.layout import Store
+
+MANIFEST = "manifest.json"
+SENTINEL = "manifest.sha256"
+REBUILD = "smolpc artifacts.gc --damaged && smolpc setup"
+
+
+def entries(root: Path) -> dict[str, FileEntry]:
+    """Size, digest and executable bit of every file below `root`, manifest excluded."""
+    return {
+        path.relative_to(root).as_posix(): FileEntry(
+            size=path.stat().st_size,
+            sha256=files.sha256_file(path),
+            executable=files.is_executable(path),
+        )
+        for path in files.walk(root)
+        if path.relative_to(root).as_posix() not in (MANIFEST, SENTINEL)
+    }
+
+
+def content_digest(found: dict[str, FileEntry]) -> str:
+    """Digest of the packaged tree: paths, contents and executable bits, nothing else."""
+    text = "".join(
+        f"{name}\0{entry.sha256}\0{'x' if entry.executable else '-'}\n"
+        for name, entry in sorted(found.items())
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seal(root: Path, artifact: Artifact) -> None:
+    """Write the manifest, then the sentinel."""
+    data = msgspec.json.format(canonical_json(artifact), indent=1)
+    files.write_atomic(root / MANIFEST, data)
+    files.write_atomic(root / SENTINEL, (hashlib.sha256(data).hexdigest() + "\n").encode())
+
+
+def read(root: Path) -> Artifact:
+    """The manifest of the artifact in `root`. Raises TrustError when it was changed."""
+    try:
+        data = (root / MANIFEST).read_bytes()
+        recorded = (root / SENTINEL).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError as error:
+        raise TrustError(
+            f"{root} is not a complete artifact",
+            why=f"{Path(error.filename).name} is missing",
+            next_step=REBUILD,
+        ) from error
+    if hashlib.sha256(data).hexdigest() != recorded:
+        raise TrustError(
+            f"the artifact {root.name} was changed after it was built",
+            why=f"{MANIFEST} does not match {SENTINEL}",
+            next_step=REBUILD,
+        )
+    return msgspec.json.decode(data, type=Artifact)
+
+
+def damage(root: Path, artifact: Artifact) -> list[str]:
+    """One sentence for each file that is missing, added or changed; empty when sound."""
+    found = {path.relative_to(root).as_posix(): path for path in files.walk(root)}
+    extra = found.keys() - artifact.files.keys() - {MANIFEST, SENTINEL}
+    problems = [f"{name} is not part of the artifact" for name in sorted(extra)]
+    for name, entry in artifact.files.items():
+        path = found.get(name)
+        if path is None:
+            problems.append(f"{name} is missing")
+        elif path.is_symlink() or path.stat().st_size != entry.size:
+            problems.append(f"{name} has another size than recorded")
+        elif files.sha256_file(path) != entry.sha256:
+            problems.append(f"{name} has other content than recorded")
+    return problems
+
+
+def open_verified(root: Path) -> Artifact:
+    """Read the manifest and hash every file (tens of MB). Raises TrustError on a change."""
+    artifact = read(root)
+    problems = damage(root, artifact)
+    if problems:
+        raise TrustError(
+            f"the artifact {artifact.key[:12]} was changed after it was built",
+            why="; ".join(problems[:5]),
+            next_step=REBUILD,
+        )
+    return artifact
+
+
+def keys(store: Store) -> list[str]:
+    """Keys of all complete artifacts."""
+    return sorted(path.parent.name for path in store.artifacts.glob(f"*/{SENTINEL}"))
+
+
+def readable(store: Store) -> Iterator[tuple[str, Artifact | None]]:
+    """All artifacts with their manifest; None where it cannot be trusted."""
+    for key in keys(store):
+        try:
+            yield key, read(store.artifact(key))
+        except (TrustError, msgspec.MsgspecError):
+            yield key, None
+
+
+def find(store: Store, text: str) -> str:
+    """The full key that starts with `text`. Raises UsageError when none or several do."""
+    matches = [key for key in keys(store) if key.startswith(text.lower())]
+    if len(matches) == 1:
+        return matches[0]
+    raise UsageError(
+        f"no artifact starts with '{text}'" if not matches else f"'{text}' is ambiguous",
+        why=f"{len(keys(store))} artifacts are in {store.root}"
+        if not matches
+        else f"it could be {', '.join(key[:16] for key in matches)}",
+        next_step="smolpc artifacts.list",
+    )

@@ -1,0 +1,73 @@
+"""Settings: the later layer wins, and every value says where it came from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from smolpc import settings
+from smolpc.errors import UsageError
+
+
+def origin(report: tuple[settings.Setting, ...], name: str) -> str:
+    return next(item.origin for item in report if item.name == name)
+
+
+def user_file(text: str) -> Path:
+    path = settings.config_files()[-1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_name_themselves() -> None:
+    chosen, report = settings.load(environ={})
+    assert chosen.jobs == 0
+    assert origin(report, "jobs") == "default"
+    assert chosen.store_path == settings.default_store()
+
+
+def test_later_layers_win() -> None:
+    path = user_file("jobs: 1\ncontext: 2048\nprofile: from-file\n")
+    chosen, report = settings.load(
+        {"profile": "from-command"}, {"SMOLPC_CONTEXT": "1024", "SMOLPC_PROFILE": "from-env"}
+    )
+    assert (chosen.jobs, chosen.context, chosen.profile) == (1, 1024, "from-command")
+    assert origin(report, "jobs") == str(path)
+    assert "SMOLPC_CONTEXT" in origin(report, "context")
+    assert origin(report, "profile") == "command line"
+
+
+@pytest.mark.parametrize("text", ["1", "true", "True"])
+def test_booleans_come_as_people_write_them(text: str) -> None:
+    assert settings.load(environ={"SMOLPC_OFFLINE": text})[0].offline
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"SMOLPC_JOBS": "many"}, "SMOLPC_JOBS"),
+        ({"SMOLPC_OFFLINE": "perhaps"}, "SMOLPC_OFFLINE"),
+        ({"SMOLPC_PROFIL": "x"}, "did you mean 'profile'"),
+    ],
+)
+def test_a_wrong_variable_is_named(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        settings.load(environ=environ)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("text", ["jobs: [", "- a list", "jobs: x", "job: 1", "jobs: 1\n  x: 2"])
+def test_a_wrong_file_is_named(text: str) -> None:
+    path = user_file(text)
+    with pytest.raises(UsageError) as caught:
+        settings.load(environ={})
+    assert str(path) in caught.value.what
+
+
+def test_folders_are_split_like_path(tmp_path: Path) -> None:
+    two = os.pathsep.join([str(tmp_path / "a b"), str(tmp_path / "ü")])
+    chosen, _ = settings.load(environ={"SMOLPC_PROFILES": two})
+    assert chosen.profile_dirs == (tmp_path / "a b", tmp_path / "ü")
