@@ -17,6 +17,7 @@ from smolpc.console import human_bytes
 from smolpc.errors import BusyError, PrerequisiteError, SpaceError
 
 CHUNK = 1 << 20
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
@@ -160,7 +161,7 @@ def explain_os_errors(path: Path, what: str) -> Iterator[None]:
                 why=f"{human_bytes(free_bytes(path))} are free in {path}",
                 next_step="free some space, then run the same command again: it continues",
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno in NOT_ALLOWED:
             raise PrerequisiteError(
                 f"not allowed to {what}",
                 why=f"{error.filename or path}: {error.strerror}",

@@ -138,8 +138,8 @@ def run(
     `env` is laid over the current environment (None removes a name). `on_line` sees each
     line as it comes. With `guard` the program also ends when this process is killed (a
     pipe to `proc_guard.py` breaks). `timeout` is in seconds; after it the whole process
-    tree is killed and `TimedOut` raised. Ctrl-C kills the tree too. Raises PrerequisiteError when the
-    program does not exist; a non-zero exit is not an error here.
+    tree is killed and `TimedOut` raised. Ctrl-C kills the tree too. Raises
+    PrerequisiteError when the program does not exist; a non-zero exit is no error here.
     """
     if log is not None:
         log.write(f"$ {mask(' '.join(argv))}\n")

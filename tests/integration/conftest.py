@@ -1,0 +1,82 @@
+"""The real thing, provisioned once per test run.
+
+`SMOLPC_TEST_STORE` names a store to use (and keep); without it a temporary one is filled,
+which compiles the whole engine.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smolpc.schema.report import SetupReport
+from smolpc.store import Store
+
+ROOT = Path(__file__).parents[2]
+Completed = subprocess.CompletedProcess[str]
+Smolpc = Callable[..., Completed]
+
+
+def run_smolpc(
+    *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 1800
+) -> Completed:
+    """The command as a user runs it, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "smolpc", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture
+def smolpc() -> Smolpc:
+    return run_smolpc
+
+
+class Provisioned:
+    """A store after `smolpc setup`, and what setup reported."""
+
+    def __init__(self, store: Store, report: SetupReport) -> None:
+        self.store, self.report = store, report
+        self.env = {"SMOLPC_STORE": str(store.root)}
+
+    @property
+    def artifact(self) -> Path:
+        assert self.report.generation is not None
+        return self.store.artifact(self.report.generation.artifact)
+
+    @property
+    def model(self) -> Path:
+        assert self.report.generation is not None
+        return next(self.store.models.glob(f"{self.report.generation.model}/*.gguf"))
+
+
+@pytest.fixture(scope="session")
+def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Provisioned:
+    """The real engine and the real 135M model, set up by `smolpc setup` itself."""
+    given = os.environ.get("SMOLPC_TEST_STORE")
+    root = Path(given) if given else tmp_path_factory.mktemp("real store ü")
+    done = run_smolpc("setup", "--json", env={"SMOLPC_STORE": str(root)}, timeout=3600)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return Provisioned(Store(root), msgspec.json.decode(done.stdout, type=SetupReport))
+
+
+@pytest.fixture(scope="session")
+def real_artifact(provisioned: Provisioned) -> Path:
+    return provisioned.artifact
+
+
+@pytest.fixture(scope="session")
+def real_model(provisioned: Provisioned) -> Path:
+    return provisioned.model
