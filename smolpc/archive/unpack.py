@@ -64,6 +64,17 @@ class _Tar:
                 yield Entry(info.name, "hardlink", link=info.linkname)
             else:
                 yield Entry(info.name, "other")
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """tarfile takes a damaged header for the end, and leaves a stream's checksum unread."""
+        stream = self.archive.fileobj
+        assert stream is not None  # noqa: S101 - opened from a path
+        stream.seek(self.archive.offset)
+        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it breaks off in the middle")
+        while stream.read(files.CHUNK):
+            pass
 
     def open(self, entry: Entry) -> AbstractContextManager[IO[bytes]]:
         info: tarfile.TarInfo = entry.raw

@@ -102,8 +102,8 @@ def _save(folder: Path, record: ModelRecord) -> None:
 
 
 def verify(models_dir: Path, records: Iterable[ModelRecord], reporter: Reporter) -> list[Verified]:
-    """Hash every model again. A model whose bytes are wrong loses its record: from then on
-    it counts as not installed, and a pull fetches it again."""
+    """Hash every model again. The record of one whose bytes are wrong is made stale: every
+    use hashes it again and refuses it, and a pull fetches it again."""
     return [_verify(models_dir, record, reporter) for record in records]
 
 
@@ -117,7 +117,7 @@ def _verify(models_dir: Path, record: ModelRecord, reporter: Reporter) -> Verifi
             files.explain_os_errors(path.parent, f"mark {record.name} as damaged"),
             files.lock(lock_of(models_dir, record.sha256)),
         ):
-            (path.parent / RECORD).unlink(missing_ok=True)
+            _save(path.parent, msgspec.structs.replace(record, mtime_ns=0))
         return Verified(record=record, ok=False, detail=f"the file changed: its sha256 is {digest}")
     return Verified(record=record, ok=True, detail="every byte is the recorded one")
 

@@ -72,7 +72,7 @@ class Redirect:
 class Replace:
     """From this request on the file has other bytes and another ETag."""
 
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
