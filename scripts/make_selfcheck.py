@@ -78,7 +78,7 @@ def weight(random: np.random.RandomState, kind: Type, rows: int, columns: int) -
     if kind in (Type.Q4_K, Type.Q5_K, Type.Q6_K):
         return k_quant(random, kind, rows, columns)
     plain = random.standard_normal((rows, columns)) / np.sqrt(columns)
-    stored: Array = quants.quantize(plain.astype(np.float32), kind)  # type: ignore[no-untyped-call]
+    stored: Array = quants.quantize(plain.astype(np.float32), kind)
     return stored
 
 

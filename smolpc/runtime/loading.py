@@ -53,6 +53,6 @@ def create_context(bound: Bound, model: Any, context: int, threads: int) -> Any:
         raise PrerequisiteError(
             f"the engine cannot create a context of {context} tokens",
             why=bound.log.tail() or "probably there is not enough memory",
-            next_step=f"smolpc run --context {max(256, context // 2)} --prompt '...'",
+            next_step=f"smolpc run --context {max(256, min(4096, context // 2))} --prompt '...'",
         )
     return handle

@@ -62,7 +62,9 @@ def judge(found: Report, artifact: Artifact, check: SelfCheck) -> TrustResult:
         add("engine", found.error, "")
     else:
         add("libraries", _libraries(found), "every library loads")
-    if not found.error and artifact.spec.bindings_sha256:
+    if not artifact.spec.bindings_sha256:
+        checks["logits"] = "not checked: this engine has no bindings to compute through"
+    elif not found.error:
         add("devices", _devices(found, artifact), f"{len(found.devices)} registered as expected")
         add("abi", _abi(found, artifact), "the bindings fit the engine")
         worst = max(_errors(found, check).values(), default=float("inf"))

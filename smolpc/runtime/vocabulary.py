@@ -15,7 +15,6 @@ class Vocabulary:
         self._to_piece, self._is_eog = llama.llama_token_to_piece, llama.llama_vocab_is_eog
         self._buffer = ctypes.create_string_buffer(256)  # reused: this runs for every token
         self.handle = llama.llama_model_get_vocab(model)
-        self.size: int = llama.llama_vocab_n_tokens(self.handle)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.handle)
         self.bos = self._text(llama.llama_vocab_bos(self.handle))
         self.eos = self._text(llama.llama_vocab_eos(self.handle))

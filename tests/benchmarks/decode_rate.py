@@ -3,8 +3,8 @@
     python tests/benchmarks/decode_rate.py --artifact DIR --model FILE
 
 Both sides decode the same number of tokens after the same depth, with the same number of
-threads, one after the other: A B A B ... The load of the machine changes over minutes, so
-only the ratio within a pair means something; the median over the pairs is the result. The
+threads, one after the other: A B, B A, A B ... The load of the machine changes over minutes,
+so only the ratio within a pair means something; the median over the pairs is the result. The
 in-process side samples (greedy) and turns tokens into text, which llama-bench does not.
 """
 
@@ -63,7 +63,12 @@ def main() -> int:
     with Engine(args.artifact, args.model, artifact=artifact, threads=args.threads) as engine:
         in_process(engine, args)  # warm-up, as llama-bench does before it measures
         for pair in range(args.repeats):
-            other, ours = llama_bench(program, args), in_process(engine, args)
+            if pair % 2:
+                ours = in_process(engine, args)
+                other = llama_bench(program, args)
+            else:
+                other = llama_bench(program, args)
+                ours = in_process(engine, args)
             ratios.append(ours / other)
             print(
                 f"pair {pair + 1}: llama-bench {other:.1f} tok/s, in process {ours:.1f} tok/s,"

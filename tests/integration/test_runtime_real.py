@@ -144,6 +144,8 @@ def test_the_context_is_clamped_to_what_the_manifest_knows(
         real_artifact, real_model, artifact=manifest, threads=1, context=900, trained_context=512
     ) as small:
         result = small.generate("Hi", max_tokens=1)
+    with pytest.raises(RuntimeError, match="closed"):
+        small.generate("Hi")
     assert result.context == 512
     assert "cut from 900 to 512" in result.notes[0]
 
@@ -172,7 +174,7 @@ def test_a_bad_model_file_is_an_error_and_no_crash(
 
 def test_an_impossible_context_is_an_error_and_no_crash(engine: Engine) -> None:
     with pytest.raises(PrerequisiteError, match="cannot create a context"):
-        create_context(engine.bound, engine._model, 1 << 30, 1)
+        create_context(engine.bound, engine._model, 1 << 24, 1)  # 400 GB of cache
 
 
 def test_one_artifact_per_process(engine: Engine, tmp_path: Path) -> None:

@@ -23,15 +23,18 @@ ROWS = dict(enumerate(CHECK.logits))
 GOOD = Report(error="", devices=(CPU,), abi={"llama_batch": 56}, logits={"processor": ROWS})
 
 
-def artifact(*backends: str, abi: dict[str, int] | None = None) -> Artifact:
+def artifact(
+    *backends: str, abi: dict[str, int] | None = None, bindings: str = "c" * 64
+) -> Artifact:
     """An artifact of which only what the trust test reads has a meaning."""
-    words = {"engine", "version", "commit", "tree_sha256", "bindings_sha256", "triple"}
+    words = {"engine", "version", "commit", "tree_sha256", "triple"}
     words |= {"libc_floor", "linker", "cmake_version", "generator"}
     spec = msgspec.convert(
-        {
+        {"bindings_sha256": bindings}
+        | {
             field.name: "" if field.name in words else {} if "dict" in str(field.type) else ()
             for field in msgspec.structs.fields(BuildSpec)
-            if field.required
+            if field.required and field.name != "bindings_sha256"
         },
         BuildSpec,
     )
@@ -73,6 +76,16 @@ def test_one_wrong_logit_fails(value: float | None) -> None:
 
 def test_no_logits_at_all_is_no_pass() -> None:
     assert judge(changed(logits={}), artifact("cpu"), CHECK).verdict == "failed"
+
+
+def test_without_bindings_the_result_says_what_was_not_checked() -> None:
+    result = judge(Report(error=""), artifact("cpu", bindings=""), CHECK)
+    assert result.verdict == "passed"
+    assert "not checked" in result.checks["logits"]
+
+
+def test_missing_bindings_that_were_expected_are_no_pass() -> None:
+    assert judge(Report(error=""), artifact("cpu"), CHECK).verdict == "failed"
 
 
 def test_a_gpu_that_silently_fell_back_fails() -> None:
