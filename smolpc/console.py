@@ -272,18 +272,16 @@ class Console:
     def error(self, error: SmolpcError) -> None:
         """What happened, why, and the next command to type, on stderr."""
         if self.json:
-            self.emit(
-                {
-                    "format": 1,
-                    "error": {
-                        "kind": error.kind,
-                        "code": error.code,
-                        "what": error.what,
-                        "why": error.why,
-                        "next": error.next_step,
-                    },
-                }
+            from smolpc.schema.report import ErrorBody, ErrorReport
+
+            body = ErrorBody(
+                kind=error.kind,
+                code=error.code,
+                what=error.what,
+                why=error.why,
+                next=error.next_step,
             )
+            self.emit(ErrorReport(error=body))
         red, plain = (
             ("\x1b[31m", "\x1b[0m")
             if sys.stderr.isatty() and not os.environ.get("NO_COLOR")

@@ -17,6 +17,7 @@ from smolpc.console import human_bytes
 from smolpc.errors import BusyError, PrerequisiteError, SpaceError
 
 CHUNK = 1 << 20
+MANY = 200  # files
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
@@ -90,7 +91,11 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def fsync_tree(root: Path) -> None:
     """Flush every file and folder below `root` to disk."""
-    for path in walk(root):
+    paths = walk(root)
+    if len(paths) > MANY and hasattr(os, "sync"):
+        os.sync()  # one flush of everything: seconds instead of minutes for a source tree
+        return
+    for path in paths:
         if not path.is_symlink():
             with path.open("r+b" if os.name == "nt" else "rb") as stream:
                 os.fsync(stream.fileno())

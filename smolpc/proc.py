@@ -17,7 +17,7 @@ from smolpc.errors import PrerequisiteError
 SECRET = re.compile(
     r"((?:token|password|passwd|secret|authorization|api[_-]?key)[=: ]+)\S+", re.IGNORECASE
 )
-URL_USER = re.compile(r"(\w+://)[^/@\s]+@")
+URL_USER = re.compile(r"(\w+://)[^/\s]+@")
 
 
 def mask(text: str) -> str:

@@ -20,7 +20,7 @@ from smolpc.settings import Settings
 from smolpc.store import Store
 
 SIZED = (SdistSource, ArchiveSource)
-NOT_SOURCE = (".git", ".gitmodules")
+NOT_SOURCE = (".git",)
 
 
 class Tree(Value, kw_only=True):

@@ -40,6 +40,7 @@ def fetch(
         reporter=reporter,
     )
     folder = store.tools / f"{recipe.name}-{recipe.version}"
+    files.remove_tree(folder)
     archive.extract(downloaded, folder, only=recipe.root, reporter=reporter)
     for path in files.walk(folder):
         if path.parent == wanted.parent:

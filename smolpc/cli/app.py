@@ -22,10 +22,13 @@ def command(
     name: str | None = None,
     *,
     help: dict[str, str] | None = None,  # noqa: A002 - invoke's word
+    first: str = "",
 ) -> Callable[[Callable[..., None]], Task[Callable[..., None]]]:
     """Make an invoke task of `function(console, ...)`.
 
-    A SmolpcError becomes its message and its exit code; Ctrl-C becomes `Interrupted`.
+    `first` names an option whose flag may be left out when it comes first: `smolpc
+    models.pull NAME` (see `main.spelled_out`). A SmolpcError becomes its message and its
+    exit code; Ctrl-C becomes `Interrupted`.
     """
 
     def wrap(function: Callable[..., None]) -> Task[Callable[..., None]]:
@@ -48,6 +51,8 @@ def command(
         texts = dict(help or {})
         if "json" in run.__wrapped__.__annotations__:
             texts["json"] = JSON
+        run.first = first  # type: ignore[attr-defined]
+        run.options = dict(texts)  # type: ignore[attr-defined]
         made: Task[Callable[..., None]] = task(name=name, help=texts)(run)
         return made
 

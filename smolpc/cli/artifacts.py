@@ -54,7 +54,7 @@ def list_(console: Console, json: bool = False) -> None:
         console.print("no engine is stored yet: smolpc setup")
 
 
-@command(help=KEY)
+@command(first="key", help=KEY)
 def show(console: Console, key: str = "", json: bool = False) -> None:
     """Show what an engine was made of: the readable pre-image of its key."""
     from smolpc import settings
@@ -78,7 +78,7 @@ def show(console: Console, key: str = "", json: bool = False) -> None:
     console.yaml(artifact.spec)
 
 
-@command(help={"key": "first letters of a key (default: all)"})
+@command(first="key", help={"key": "first letters of a key (default: all)"})
 def verify(console: Console, key: str = "", json: bool = False) -> None:
     """Hash every file of the stored engines and compare with their manifests."""
     from smolpc import settings
@@ -115,7 +115,7 @@ def verify(console: Console, key: str = "", json: bool = False) -> None:
 
 @command(
     help={
-        "dry-run": "only list what would be removed",
+        "dry_run": "only list what would be removed",
         "damaged": "also remove engines whose files were changed (hashes everything)",
         "keep": "earlier setups that stay usable (default: the setting keep_generations)",
     }

@@ -12,16 +12,14 @@ def build(console: Console, profile: str = "", json: bool = False) -> None:
     import time
 
     from smolpc import settings
-    from smolpc.provision.run import provision
-    from smolpc.provision.target import choose_target
+    from smolpc.provision.run import provision_best
     from smolpc.schema.report import BuildReport
     from smolpc.store import Store
 
     chosen, _ = settings.load({"profile": profile})
     start = time.monotonic()
-    target = choose_target(chosen, with_model=False)
     store = Store(chosen.store_path)
-    plan, _ = provision(target, store, reporter=console.reporter)
+    plan, _ = provision_best(chosen, with_model=False, reporter=console.reporter)
     report = BuildReport(
         key=plan.key,
         profile=plan.profile,

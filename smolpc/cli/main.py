@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from invoke.exceptions import Exit, ParseError
@@ -22,6 +23,19 @@ def _usage(parse: Callable[[], None]) -> None:
         raise Exit(code=wrong.code) from error
 
 
+def spelled_out(argv: list[str]) -> list[str]:
+    """`models.pull NAME` as `models.pull --name NAME`: invoke itself knows positional
+    arguments only where they are required."""
+    full = list(argv)
+    for index in range(len(argv) - 2, -1, -1):
+        task, value = argv[index], argv[index + 1]
+        if task in namespace.task_names and not value.startswith("-"):
+            first = getattr(namespace[task].body, "first", "")
+            if first and value not in namespace.task_names:
+                full.insert(index + 1, f"--{first}")
+    return full
+
+
 class SmolpcProgram(Program):
     """`smolpc <task>`: a wrong command line exits with 2, as every usage error does."""
 
@@ -37,4 +51,4 @@ program = SmolpcProgram(name="smolpc", binary="smolpc", namespace=namespace, ver
 
 def main() -> None:
     """Entry point of the console script."""
-    program.run()
+    program.run([program.binary, *spelled_out(sys.argv[1:])])

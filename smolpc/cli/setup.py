@@ -28,7 +28,7 @@ MARKS = {"cached": "✓", "to-do": "•", "skipped": "-"}
 @command(
     help={
         **CHOICES,
-        "dry-run": "only print the plan",
+        "dry_run": "only print the plan",
         "refresh": "detect the machine again",
     }
 )
@@ -42,18 +42,17 @@ def setup(
 ) -> None:
     """Set this machine up: build the engine for it, get the model, give a first answer."""
     from smolpc import settings
-    from smolpc.provision.run import make_plan, provision
+    from smolpc.provision.run import make_plan, provision_best
     from smolpc.provision.target import choose_target
     from smolpc.schema.report import SetupReport
     from smolpc.store import Store, generations
 
     chosen, _ = settings.load({"profile": profile, "model": model})
-    target = choose_target(chosen, refresh=refresh)
     store = Store(chosen.store_path)
     if dry_run:
-        _print_plan(console, make_plan(target, store), json=json)
+        _print_plan(console, make_plan(choose_target(chosen, refresh=refresh), store), json=json)
         return
-    plan, answer = provision(target, store, reporter=console.reporter)
+    plan, answer = provision_best(chosen, refresh=refresh, reporter=console.reporter)
     if json:
         console.emit(
             SetupReport(

@@ -183,6 +183,7 @@ PROGRAMS: dict[str, Callable[[Machine, str], tuple[str, str] | None]] = {
     "cmake": by_cmake,
     "ninja": by_flag("--version"),
     "make": by_flag("--version", after="GNU Make "),
+    "ld": by_flag("--version"),
     "gcc": by_gcc,
     "g++": by_gcc,
     "clang": by_clang,

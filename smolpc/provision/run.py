@@ -13,13 +13,14 @@ from typing import Any
 
 from smolpc import files, proc
 from smolpc.console import Reporter, Silent, Task
-from smolpc.errors import Interrupted
+from smolpc.errors import Interrupted, SelfCheckError
 from smolpc.plan import graph
 from smolpc.provision.steps import Work, kind_of
-from smolpc.provision.target import Target
+from smolpc.provision.target import Target, choose_target
 from smolpc.schema.plan import Plan, Step
 from smolpc.schema.result import RunResult
-from smolpc.store import Store
+from smolpc.settings import Settings
+from smolpc.store import Store, refusals
 
 
 def make_plan(target: Target, store: Store, *, reporter: Reporter | None = None) -> Plan:
@@ -130,6 +131,23 @@ def _stop_all(stop: threading.Event, running: dict[Future[None], Any]) -> None:
     for future in running:
         future.cancel()
     proc.kill_all()
+
+
+def provision_best(
+    settings: Settings, *, refresh: bool = False, with_model: bool = True, reporter: Reporter
+) -> tuple[Plan, RunResult | None]:
+    """Choose and provision. When an engine fails its self-check the next best profile is
+    taken, and that is noted, unless the profile was asked for by name."""
+    store = Store(settings.store_path)
+    while True:
+        target = choose_target(settings, refresh=refresh, with_model=with_model)
+        try:
+            return provision(target, store, reporter=reporter)
+        except SelfCheckError as error:
+            if settings.profile:
+                raise
+            refusals.refuse(store, target.key, str(error))
+            reporter.note(f"{error}; taking the next best profile")
 
 
 def provision(target: Target, store: Store, *, reporter: Reporter) -> tuple[Plan, RunResult | None]:

@@ -198,7 +198,7 @@ class Package:
             package.assemble(folder, tree, work.build, target.spec, target.recipe)
             table = {}
             if target.recipe.bindings is not None:
-                table = trust.probe_abi(folder, package.lib_dir(target.spec))
+                table = abi.table_of(folder, package.lib_dir(target.spec))
                 text = abi.static_asserts(table)
                 package.prove_abi(tree, work.build, text, work.toolchain, work.log)
             made = package.manifest(

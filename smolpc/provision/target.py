@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from smolpc import detect
 from smolpc.catalog import Catalog, load_catalog, resolve_model
@@ -10,7 +13,7 @@ from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.plan import fitness
 from smolpc.plan.render import toolchain as toolchain_text
 from smolpc.plan.requirements import BuildTarget
-from smolpc.plan.select import Selection, select
+from smolpc.plan.select import select
 from smolpc.plan.spec import build_spec
 from smolpc.plan.toolchain import Toolchain, choose
 from smolpc.schema.base import Value
@@ -20,7 +23,7 @@ from smolpc.schema.model import ModelManifest
 from smolpc.schema.profile import Profile
 from smolpc.schema.spec import BuildSpec
 from smolpc.settings import Settings, cache_dir
-from smolpc.store import Store, artifacts
+from smolpc.store import Store, artifacts, refusals
 
 
 class Target(Value, kw_only=True):
@@ -74,24 +77,42 @@ def model_for(catalog: Catalog, settings: Settings) -> ModelManifest:
     )
 
 
-def selection_for(catalog: Catalog, host: Host, settings: Settings) -> Selection:
-    """The profile for this host, by name or the best that fits."""
-    recipe = catalog.engine(settings.engine)
-    return select(catalog.profiles, host, recipe, settings.profile or None)
-
-
 def choose_target(settings: Settings, *, refresh: bool = False, with_model: bool = True) -> Target:
-    """Decide everything that a setup needs, without doing anything."""
+    """Decide everything that a setup needs, without doing anything.
+
+    A profile whose engine failed its self-check here is passed over, with a note, unless it
+    was asked for by name.
+    """
     catalog = catalog_for(settings)
     host = host_for(settings, refresh=refresh)
+    store = Store(settings.store_path)
+    profiles, notes = dict(catalog.profiles), list[str]()
+    while True:
+        target = _target(settings, catalog, host, store, profiles, with_model=with_model)
+        refused = refusals.refusal(store, target.key)
+        if settings.profile or not refused:
+            return msgspec.structs.replace(target, notes=(*notes, *target.notes))
+        notes.append(f"{target.profile.name} was passed over: {refused}")
+        del profiles[target.profile.name]
+
+
+def _target(
+    settings: Settings,
+    catalog: Catalog,
+    host: Host,
+    store: Store,
+    profiles: Mapping[str, Profile],
+    *,
+    with_model: bool,
+) -> Target:
     recipe = catalog.engine(settings.engine)
-    selection = selection_for(catalog, host, settings)
+    selection = select(profiles, host, recipe, settings.profile or None)
     notes = selection.notes
     toolchain: Toolchain | None
     try:
         toolchain = choose(host, selection.target, catalog.tools)
     except PrerequisiteError as error:
-        reused = _stored(Store(settings.store_path), recipe, selection.profile, host)
+        reused = _stored(store, recipe, selection.profile, host)
         if reused is None:
             raise
         toolchain, spec = None, reused

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from smolpc.schema import report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.host import Host
@@ -33,6 +34,21 @@ EXPORTED: dict[str, type] = {
     "model-record": ModelRecord,
     "generation": Generation,
     "run-result": RunResult,
+    "error-report": report.ErrorReport,
+    "version-report": report.VersionReport,
+    "config-report": report.ConfigReport,
+    "profiles-report": report.ProfilesReport,
+    "why-report": report.WhyReport,
+    "profile-report": report.ProfileReport,
+    "files-report": report.FilesReport,
+    "artifacts-report": report.ArtifactsReport,
+    "verify-report": report.VerifyReport,
+    "gc-report": report.GcReport,
+    "models-report": report.ModelsReport,
+    "pull-report": report.PullReport,
+    "build-report": report.BuildReport,
+    "setup-report": report.SetupReport,
+    "doctor-report": report.DoctorReport,
 }
 
 

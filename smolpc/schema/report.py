@@ -7,6 +7,7 @@ from typing import Literal
 from smolpc.schema.artifact import Generation, ModelRecord
 from smolpc.schema.base import Bytes, Value
 from smolpc.schema.plan import Plan
+from smolpc.schema.profile import Profile
 from smolpc.schema.result import RunResult
 
 
@@ -59,6 +60,24 @@ class ProfileRow(Value, kw_only=True):
 class ProfilesReport(Value, kw_only=True):
     format: int = 1
     profiles: tuple[ProfileRow, ...]
+
+
+class WhyReport(Value, kw_only=True):
+    format: int = 1
+    profile: ProfileRow
+
+
+class ProfileReport(Value, kw_only=True):
+    format: int = 1
+    source: str
+    profile: Profile
+
+
+class FilesReport(Value, kw_only=True):
+    """Rendered files: name -> text."""
+
+    format: int = 1
+    files: dict[str, str]
 
 
 class ArtifactRow(Value, kw_only=True):

@@ -87,7 +87,8 @@ def _free(store: Store, name: str) -> bool:
 
 def _idle(path: Path) -> bool:
     """Whether nothing was written here for an hour: a download may still be running."""
-    return time.time() - path.stat().st_mtime > IDLE
+    inside = [item.lstat().st_mtime for item in files.walk(path)] if path.is_dir() else []
+    return time.time() - max([path.lstat().st_mtime, *inside]) > IDLE
 
 
 def _unsound(root: Path) -> bool:
@@ -116,7 +117,7 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
         elif folder.name not in needed:
             garbage.append((folder, "no kept generation uses this artifact"))
     for folder in sorted(store.models.glob(".*")):
-        if folder.is_dir():
+        if folder.is_dir() and _idle(folder):
             garbage.append((folder, "an interrupted download or removal"))
     for area, why in (
         (store.tmp, "left by an interrupted run"),

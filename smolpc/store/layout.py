@@ -27,6 +27,7 @@ class Store:
         self.tools = root / "tools"
         self.locks = root / "locks"
         self.in_use = root / "in-use"
+        self.refused = root / "refused"
 
     def artifact(self, key: str) -> Path:
         return self.artifacts / key

@@ -35,9 +35,7 @@ def test_setup_ends_with_generated_text(provisioned: Provisioned) -> None:
         assert report.answer.text.strip()
 
 
-def test_setup_again_does_nothing(
-    provisioned: Provisioned, smolpc: Smolpc, tmp_path: Path
-) -> None:
+def test_setup_again_does_nothing(provisioned: Provisioned, smolpc: Smolpc, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WATCH)
     log = tmp_path / "log"
     root = Path(__file__).parents[2]
@@ -132,9 +130,7 @@ def test_a_flipped_byte_in_any_artifact_file_is_refused(copied: Path, smolpc: Sm
     assert smolpc("artifacts.verify", env=env).returncode == 0
 
 
-def test_a_flipped_byte_in_the_model_is_refused_and_repaired(
-    copied: Path, smolpc: Smolpc
-) -> None:
+def test_a_flipped_byte_in_the_model_is_refused_and_repaired(copied: Path, smolpc: Smolpc) -> None:
     env = {"SMOLPC_STORE": str(copied)}
     model = next((copied / "models").glob("*/*.gguf"))
     flip(model)
@@ -147,8 +143,6 @@ def test_a_flipped_byte_in_the_model_is_refused_and_repaired(
 def test_a_prompt_longer_than_the_context_is_refused(
     provisioned: Provisioned, smolpc: Smolpc
 ) -> None:
-    done = smolpc(
-        "run", "--prompt", "word " * 600, "--context", "256", env=provisioned.env
-    )
+    done = smolpc("run", "--prompt", "word " * 600, "--context", "256", env=provisioned.env)
     assert done.returncode == 2
     assert "256" in done.stderr

@@ -19,11 +19,12 @@ from tests.integration.conftest import ROOT, Smolpc, run_smolpc
 
 pytestmark = pytest.mark.integration
 KILLS = 20
+SETUP = (sys.executable, "-m", "smolpc", "setup")
 
 
 def start(env: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "smolpc", "setup"],
+        SETUP,
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -182,8 +183,7 @@ def mounted(options: str, folder: Path, env: dict[str, str]) -> subprocess.Compl
     script = 'mount -t tmpfs -o "$1" smolpc "$2" && shift 2 && exec "$@"'
     spaces = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user", "--user"])]
     return subprocess.run(
-        [*spaces, "sh", "-c", script, "sh", options, str(folder)]
-        + [sys.executable, "-m", "smolpc", "setup"],
+        [*spaces, "sh", "-c", script, "sh", options, str(folder), *SETUP],
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         capture_output=True,
         text=True,

@@ -1,0 +1,144 @@
+"""The command line: what it prints, what it exits with, and that its reference is current."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smolpc import detect
+from smolpc.cli import reference
+from smolpc.cli.main import SmolpcProgram, program, spelled_out
+from smolpc.errors import EXIT_CODES
+from smolpc.schema import report
+from smolpc.schema.host import Host
+from tests.machines import hosts
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def host(monkeypatch: pytest.MonkeyPatch) -> Host:
+    """Commands see a recorded machine."""
+    recorded = hosts()["cloud-xeon-icelake-debian12"]
+    monkeypatch.setattr(detect, "host", lambda **_: recorded)
+    return recorded
+
+
+def run(*argv: str) -> int:
+    """The exit code of `smolpc ARGV`, in this process."""
+    fresh = SmolpcProgram(name="smolpc", binary="smolpc", namespace=program.namespace)
+    try:
+        fresh.run(["smolpc", *spelled_out(list(argv))])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+REPORTS: list[tuple[tuple[str, ...], type]] = [
+    (("version",), report.VersionReport),
+    (("config.show",), report.ConfigReport),
+    (("profiles.list",), report.ProfilesReport),
+    (("profiles.why", "linux-x86_64-zen4"), report.WhyReport),
+    (("profiles.show", "linux-x86_64-avx2"), report.ProfileReport),
+    (("profiles.render", "linux-x86_64-avx2"), report.FilesReport),
+    (("artifacts.list",), report.ArtifactsReport),
+    (("artifacts.verify",), report.VerifyReport),
+    (("artifacts.gc", "--dry-run"), report.GcReport),
+    (("models.list",), report.ModelsReport),
+    (("models.verify",), report.VerifyReport),
+    (("plan",), report.Plan),
+    (("setup", "--dry-run"), report.Plan),
+    (("detect",), Host),
+]
+
+
+@pytest.mark.parametrize(("argv", "kind"), REPORTS, ids=lambda value: str(value))
+def test_json_is_one_object_of_the_documented_kind(
+    argv: tuple[str, ...], kind: type, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*argv, "--json") == 0
+    out = capsys.readouterr().out
+    assert json.loads(out)["format"] == 1
+    msgspec.json.decode(out, type=kind)
+
+
+@pytest.mark.parametrize("argv", [argv for argv, _ in REPORTS], ids=str)
+def test_text_has_no_escape_codes_when_it_is_not_a_terminal(
+    argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*argv) == 0
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert said.out.strip()
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (("run", "--prompt", "hi"), 3),
+        (("artifacts.show",), 3),
+        (("artifacts.show", "abc"), 2),
+        (("models.pull", "smollm"), 2),
+        (("profiles.why", "linux-x86_64-avx3"), 2),
+        (("setup", "--profile", "macos-arm64"), 8),
+        (("plan", "--format", "png"), 2),
+        (("plan", "--nosuch"), 2),
+        (("nosuch",), 2),
+        (("profiles.why",), 2),
+    ],
+    ids=str,
+)
+def test_errors_have_their_exit_code_and_a_next_step(
+    argv: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*argv) == code
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "next: " in said
+
+
+def test_an_error_in_json_is_an_object_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("artifacts.show", "--json") == 3
+    said = msgspec.json.decode(capsys.readouterr().out, type=report.ErrorReport)
+    assert (said.error.code, said.error.next) == (3, "smolpc setup")
+
+
+@pytest.mark.parametrize("kind", ["mermaid", "dot"])
+def test_the_plan_as_a_graph(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan", "--format", kind) == 0
+    assert "Compile llama.cpp" in capsys.readouterr().out
+
+
+def test_files_are_rendered_into_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "ü folder"
+    assert run("profiles.render", "linux-x86_64-avx2", "--out", str(out)) == 0
+    presets = json.loads((out / "CMakePresets.json").read_text(encoding="utf-8"))
+    assert presets["configurePresets"][0]["cacheVariables"]["GGML_AVX2"] == "ON"
+
+
+def test_a_plan_touches_nothing(own_home: Path) -> None:
+    assert run("plan") == 0
+    assert not Path(os.environ["SMOLPC_STORE"]).exists()
+
+
+def test_a_first_argument_needs_no_flag() -> None:
+    assert spelled_out(["models.pull", "x"]) == ["models.pull", "--name", "x"]
+    assert spelled_out(["models.pull", "--json"]) == ["models.pull", "--json"]
+    assert spelled_out(["models.verify", "models.list"]) == ["models.verify", "models.list"]
+    assert spelled_out(["run", "--prompt", "x"]) == ["run", "--prompt", "x"]
+
+
+def test_exit_codes_are_distinct_and_documented() -> None:
+    assert set(EXIT_CODES) >= {0, 2, 3, 4, 5, 6, 7, 8, 9, 130}
+    assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)
+
+
+def test_the_reference_is_current() -> None:
+    kept = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert reference.text() == kept, "python -m smolpc.cli.reference docs/reference.md"
