@@ -13,7 +13,7 @@ from smolpc.plan.toolchain import Toolchain
 from smolpc.schema.base import digest_of
 
 QUERIES = ("codemodel-v2", "cache-v2", "toolchains-v1")
-CONFIGURED = ".smolpc-configured"  # holds the digest of what the build tree was configured with
+CONFIGURED = ".smolpc-configured"  # the key, and the digest of how the tree was configured
 
 # Variables that would change the bytes without being part of the key.
 SCRUBBED = """
@@ -34,6 +34,12 @@ def environment(source: Path, build: Path) -> dict[str, str | None]:
         "ZERO_AR_DATE": "1",
         "GIT_CEILING_DIRECTORIES": os.pathsep.join(str(p.parent) for p in (source, build)),
     }
+
+
+def configured_for(build: Path) -> str:
+    """The key that the build tree was completely configured for, or ""."""
+    mark = build / CONFIGURED
+    return mark.read_text().partition(" ")[0] if mark.is_file() else ""
 
 
 def _local_entries(toolchain: Toolchain, source: Path, build: Path) -> dict[str, str]:
@@ -63,6 +69,7 @@ def configure(
     cmake: Mapping[str, str],
     toolchain: Toolchain,
     *,
+    key: str,
     log: Path,
     reporter: Reporter,
     toolchain_file: str | None = None,
@@ -73,7 +80,7 @@ def configure(
     SpaceError or PrerequisiteError with the remedy.
     """
     entries = {**cmake, **_local_entries(toolchain, source, build)}
-    stamp = digest_of([entries, toolchain.cmake, str(source), toolchain_file])
+    stamp = f"{key} {digest_of([entries, toolchain.cmake, str(source), toolchain_file])}"
     mark = build / CONFIGURED
     if mark.is_file() and mark.read_text() == stamp:
         return

@@ -44,14 +44,11 @@ def run(
     chosen, _ = settings.load({"model": model, "context": context, "threads": threads})
     text = sys.stdin.read() if prompt == "-" else prompt
     store = Store(chosen.store_path)
-    manifest = model_for(catalog_for(chosen), chosen) if model else None
-    record = (
-        storage.require(store.models, manifest.file.sha256, manifest.name) if manifest else None
-    )
-    trained = manifest.context_length if manifest else None
-    with open_engine(
-        store, chosen, host_for(chosen), model=record, trained_context=trained
-    ) as engine:
+    record = None
+    if model:
+        manifest = model_for(catalog_for(chosen), chosen)
+        record = storage.require(store.models, manifest.file.sha256, manifest.name)
+    with open_engine(store, chosen, host_for(chosen), model=record) as engine:
         result = engine.generate(
             text,
             max_tokens=max_tokens,

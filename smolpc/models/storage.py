@@ -89,6 +89,7 @@ def write_record(folder: Path, manifest: ModelManifest, source: str) -> ModelRec
         filename=manifest.file.filename,
         mtime_ns=state.st_mtime_ns,
         inode=state.st_ino,
+        context_length=manifest.context_length,
         license=manifest.license.id,
         source=source,
     )

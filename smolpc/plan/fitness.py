@@ -20,7 +20,7 @@ def unmet(needs: Requirements, host: Host) -> list[str]:
     if missing:
         said.append(f"this CPU lacks {', '.join(missing)}")
     libc = host.os.libc
-    if libc is not None and needs.libc not in ("default", libc.name):
+    if libc is not None and needs.libc not in ("", "default", libc.name):
         said.append(f"it needs {needs.libc}, this system has {libc.name}")
     elif libc is not None and version(libc.version) < version(needs.libc_floor):
         said.append(f"it needs {libc.name} {needs.libc_floor}, this system has {libc.version}")

@@ -45,7 +45,9 @@ class Work:
 
     @property
     def build(self) -> Path:
-        return self.store.work / self.target.key
+        """One build tree per engine: with the same path for every key, a compiler cache
+        finds what does not depend on the profile."""
+        return self.store.work / self.target.recipe.name
 
     @property
     def log(self) -> Path:
@@ -118,7 +120,7 @@ class Configure:
     """CMake in the work folder of the key."""
 
     def known(self, work: Work, _: Step) -> Known:
-        resumed = (work.build / configuring.CONFIGURED).is_file()
+        resumed = configuring.configured_for(work.build) == work.target.key
         return Known(
             output=str(work.build),
             reason="an interrupted build continues" if resumed else "",
@@ -133,6 +135,7 @@ class Configure:
             work.build,
             target.spec.cmake,
             work.toolchain,
+            key=target.key,
             log=work.log,
             reporter=work.reporter,
             toolchain_file=target.toolchain_file,
@@ -272,10 +275,8 @@ class SayHello:
     def perform(self, work: Work, _: Step) -> None:
         from smolpc.runtime.session import open_engine
 
-        trained = _model(work).context_length
-        with open_engine(
-            work.store, work.target.settings, work.target.host, trained_context=trained
-        ) as engine:
+        target = work.target
+        with open_engine(work.store, target.settings, target.host) as engine:
             work.answer = engine.generate(HELLO, max_tokens=64)
 
 

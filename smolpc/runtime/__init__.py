@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from smolpc.runtime.engine import Engine, Message
+    from smolpc.runtime.session import open_current
     from smolpc.runtime.trust import prove
 
-__all__ = ["Engine", "Message", "prove"]
+__all__ = ["Engine", "Message", "open_current", "prove"]
 
 _HOMES = {
     "Engine": "smolpc.runtime.engine",
     "Message": "smolpc.runtime.engine",
+    "open_current": "smolpc.runtime.session",
     "prove": "smolpc.runtime.trust",
 }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
+from smolpc import detect, settings
 from smolpc.errors import PrerequisiteError
 from smolpc.models import storage
 from smolpc.plan import fitness
@@ -12,18 +14,16 @@ from smolpc.runtime.engine import Engine
 from smolpc.runtime.settings import default_threads
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.host import Host
-from smolpc.settings import Settings
 from smolpc.store import Store, artifacts, gc, generations
 
 
 @contextmanager
 def open_engine(
     store: Store,
-    settings: Settings,
+    chosen: settings.Settings,
     host: Host,
     *,
     model: ModelRecord | None = None,
-    trained_context: int | None = None,
 ) -> Iterator[Engine]:
     """The engine of the current generation with its model, or with another stored `model`.
 
@@ -50,11 +50,21 @@ def open_engine(
             folder,
             path,
             artifact=artifact,
-            threads=settings.threads or default_threads(host.cpu),
-            context=settings.context or None,
-            trained_context=trained_context,
+            threads=chosen.threads or default_threads(host.cpu),
+            context=chosen.context or None,
+            trained_context=record.context_length or None,
             model_name=record.name,
             model_sha256=record.sha256,
         ) as engine,
     ):
         yield engine
+
+
+def open_current(**overrides: Any) -> AbstractContextManager[Engine]:
+    """The engine that `smolpc setup` provisioned on this machine, for programs.
+
+    `overrides` are settings by name, such as `context=8192` or `store="/path"`.
+    """
+    chosen, _ = settings.load(overrides)
+    host = detect.host(store=chosen.store_path, cache_dir=settings.cache_dir())
+    return open_engine(Store(chosen.store_path), chosen, host)

@@ -65,6 +65,7 @@ class ModelRecord(Value, kw_only=True):
     filename: str
     mtime_ns: int
     inode: int
+    context_length: int = 0  # tokens the model was trained for; 0: the file's header decides
     license: str = ""
     source: str = ""
 

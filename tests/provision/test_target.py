@@ -1,0 +1,74 @@
+"""What a machine should have, and what happens when it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smolpc import detect
+from smolpc.errors import PrerequisiteError
+from smolpc.provision import target as targets
+from smolpc.schema.host import Host
+from smolpc.settings import Settings
+from smolpc.store import Store, artifacts, refusals
+from tests.machines import hosts
+from tests.store.test_artifacts import make
+
+BEST, NEXT = "linux-x86_64-icelake", "linux-x86_64-sapphirerapids"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    on(monkeypatch, hosts()["cloud-xeon-icelake-debian12"])
+    return Settings(store=str(tmp_path / "store"))
+
+
+def on(monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    monkeypatch.setattr(detect, "host", lambda **_: host)
+
+
+def test_the_best_profile_and_the_default_model(settings: Settings) -> None:
+    target = targets.choose_target(settings)
+    assert target.profile.name == BEST
+    assert target.model is not None
+    assert target.model.default
+
+
+def test_a_refused_engine_is_passed_over_and_said(settings: Settings) -> None:
+    store = Store(settings.store_path)
+    refusals.refuse(store, targets.choose_target(settings).key, "illegal instruction")
+    target = targets.choose_target(settings)
+    assert target.profile.name == NEXT
+    assert any(BEST in note and "illegal instruction" in note for note in target.notes)
+    named = msgspec.structs.replace(settings, profile=BEST)
+    assert targets.choose_target(named).profile.name == BEST
+
+
+def without_compiler(host: Host) -> Host:
+    return msgspec.structs.replace(
+        host, tools=tuple(tool for tool in host.tools if tool.name in ("cmake", "ninja", "git"))
+    )
+
+
+def test_no_compiler_is_a_prerequisite(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    on(monkeypatch, without_compiler(hosts()["cloud-xeon-icelake-debian12"]))
+    with pytest.raises(PrerequisiteError) as caught:
+        targets.choose_target(settings)
+    assert caught.value.next_step.startswith("sudo apt-get install build-essential")
+
+
+def test_without_a_compiler_a_stored_engine_that_fits_is_reused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = targets.choose_target(settings)
+    folder = Store(settings.store_path).artifact(whole.key)
+    made = make(folder)
+    sealed = msgspec.structs.replace(made, key=whole.key, spec=whole.spec, profile=BEST)
+    artifacts.seal(folder, sealed)
+    on(monkeypatch, without_compiler(hosts()["cloud-xeon-icelake-debian12"]))
+    target = targets.choose_target(settings)
+    assert target.key == whole.key
+    assert target.toolchain is None
+    assert any("reused" in note for note in target.notes)
