@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from smolpc.console import human_bytes
-from smolpc.errors import BusyError, PrerequisiteError, SpaceError
+from smolpc.errors import BusyError, PrerequisiteError, SmolpcError, SpaceError
 
 CHUNK = 1 << 20
 MANY = 200  # files
@@ -154,26 +154,34 @@ def require_space(path: Path, needed: int, what: str) -> None:
         )
 
 
+def explained(error: OSError, path: Path, what: str) -> SmolpcError | None:
+    """ "No space" and "not allowed" from the OS as an error a user can act on, else None."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SpaceError(
+            f"the disk filled up while trying to {what}",
+            why=f"{human_bytes(free_bytes(path))} are free in {path}",
+            next_step="free some space, then run the same command again: it continues",
+        )
+    if error.errno in NOT_ALLOWED:
+        return PrerequisiteError(
+            f"not allowed to {what}",
+            why=f"{error.filename or path}: {error.strerror}",
+            next_step="make the folder writable, or choose another store:"
+            " SMOLPC_STORE=/path/you/own smolpc setup",
+        )
+    return None
+
+
 @contextlib.contextmanager
 def explain_os_errors(path: Path, what: str) -> Iterator[None]:
-    """Turn "no space" and "not allowed" from the OS into errors a user can act on."""
+    """Raise what `explained` makes of an OSError; others pass through."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise SpaceError(
-                f"the disk filled up while trying to {what}",
-                why=f"{human_bytes(free_bytes(path))} are free in {path}",
-                next_step="free some space, then run the same command again: it continues",
-            ) from error
-        if error.errno in NOT_ALLOWED:
-            raise PrerequisiteError(
-                f"not allowed to {what}",
-                why=f"{error.filename or path}: {error.strerror}",
-                next_step="make the folder writable, or choose another store:"
-                " SMOLPC_STORE=/path/you/own smolpc setup",
-            ) from error
-        raise
+        known = explained(error, path, what)
+        if known is None:
+            raise
+        raise known from error
 
 
 @contextlib.contextmanager

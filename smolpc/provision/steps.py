@@ -6,24 +6,27 @@ import functools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from smolpc import files, pypi
+from smolpc import files
 from smolpc.build import compile as compiling
 from smolpc.build import configure as configuring
-from smolpc.build import package, source, toolbox
+from smolpc.build import source, toolbox
 from smolpc.console import Reporter
 from smolpc.errors import DoNotTrust, PrerequisiteError, SelfCheckError, UsageError
-from smolpc.models import download, storage
+from smolpc.models import storage
 from smolpc.plan.graph import Known
 from smolpc.plan.toolchain import Toolchain
 from smolpc.provision.target import Target
-from smolpc.runtime import abi, trust
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.plan import Step
 from smolpc.schema.result import RunResult
 from smolpc.store import Store, artifacts, generations
+
+if TYPE_CHECKING:
+    from smolpc import pypi
 
 CONFIGURE_SECONDS = 5  # measured: 1 to 5 s on two cores
 PACKAGE_SECONDS = 3
@@ -41,6 +44,8 @@ class Work:
     @functools.cached_property
     def index(self) -> pypi.Settings:
         """How this machine reaches package indexes; read when something must be fetched."""
+        from smolpc import pypi
+
         return pypi.load(offline=self.target.settings.offline)
 
     @property
@@ -61,6 +66,8 @@ class Work:
             raise PrerequisiteError(
                 "this machine cannot build", why="no compiler", next_step="smolpc doctor"
             )
+        if not self.target.settings.compiler_cache:
+            toolchain = msgspec.structs.replace(toolchain, launcher=None)
         for tool in toolchain.fetched:
             path = toolbox.program(self.store, self.target.tools[tool.name], self.target.host)
             found = msgspec.structs.replace(tool, path=str(path))
@@ -193,6 +200,9 @@ class Package:
         )
 
     def perform(self, work: Work, _: Step) -> None:
+        from smolpc.build import package
+        from smolpc.runtime import abi, trust
+
         target, store = work.target, work.store
         tree = source.tree_of(store, target.recipe)
         final = store.artifact(target.key)
@@ -231,11 +241,13 @@ class PullModel:
             done=record is not None and storage.as_recorded(work.store.models, record),
             output=str(storage.folder_of(work.store.models, model.file.sha256)),
             key=model.file.sha256,
-            fetch_bytes=download.bytes_to_fetch(model),
-            disk_bytes=download.bytes_on_disk(model),
+            fetch_bytes=storage.bytes_to_fetch(model),
+            disk_bytes=storage.bytes_on_disk(model),
         )
 
     def perform(self, work: Work, _: Step) -> None:
+        from smolpc.models import download
+
         download.pull(
             _model(work),
             work.store.models,

@@ -74,6 +74,7 @@ class Bindings(Value, kw_only=True):
     project: str
     version: str
     package: str  # import name: "llama_cpp"
+    license_file: str = ""  # relative to the top of the source that holds the bindings
     files: dict[str, Sha256]  # file inside the bindings folder -> digest
 
 

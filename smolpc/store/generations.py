@@ -32,7 +32,7 @@ def current(store: Store) -> Generation | None:
     try:
         number = int((store.generations / "current").read_text())
         return msgspec.json.decode(_path(store, number).read_bytes(), type=Generation)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

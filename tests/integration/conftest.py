@@ -23,13 +23,19 @@ Completed = subprocess.CompletedProcess[str]
 Smolpc = Callable[..., Completed]
 
 
+def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without smolpc's own variables, and the changes."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SMOLPC_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **(changes or {})}
+
+
 def run_smolpc(
     *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 1800
 ) -> Completed:
     """The command as a user runs it, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "smolpc", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **(env or {})},
+        env=environment(env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -20,9 +20,8 @@ CMAKE = """cmake_minimum_required(VERSION 3.21)
 project(toy C CXX)
 foreach(number RANGE 1 {parts})
   file(WRITE ${{CMAKE_BINARY_DIR}}/gen/part${{number}}.cpp
-       "#include <map>\\n#include <string>\\n#include <regex>\\n"
-       "int part${{number}}() {{ std::map<std::string, int> m; std::regex r(\\"a+\\");"
-       " m[\\"x\\"] = ${{number}}; return m[\\"x\\"] + std::regex_match(\\"aa\\", r); }}\\n")
+       "#include <map>\\n#include <string>\\n"
+       "int part${{number}}() {{ std::map<std::string, int> m; return m[\\"x\\"]; }}\\n")
   list(APPEND parts ${{CMAKE_BINARY_DIR}}/gen/part${{number}}.cpp)
 endforeach()
 add_library(toy SHARED toy.c ${{parts}})
@@ -126,6 +125,7 @@ def environment(overlay: Path, store: Path) -> dict[str, str]:
         "SMOLPC_MODEL": "tiny",
         "SMOLPC_PIPELINE": "toy",
         "SMOLPC_OFFLINE": "true",
+        "SMOLPC_COMPILER_CACHE": "false",  # a compile must take its time
     }
 
 

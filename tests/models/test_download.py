@@ -262,8 +262,8 @@ def test_space_is_checked_first_for_model_and_wheel(
     source = school.wheel("tiny-model", GGUF)
     needed = len(GGUF) + source.size
     wanted = manifest(source)
-    assert download.bytes_on_disk(wanted) == needed
-    assert download.bytes_to_fetch(wanted) == source.size
+    assert storage.bytes_on_disk(wanted) == needed
+    assert storage.bytes_to_fetch(wanted) == source.size
     monkeypatch.setattr(files, "free_bytes", lambda path: needed - 5000)
     with pytest.raises(SpaceError, match=r"5\.0 kB are missing"):
         school.pull(wanted)
@@ -297,5 +297,5 @@ def test_the_embedded_default_comes_from_its_wheel():
     (source,) = model.file.sources
     assert isinstance(source, WheelSource)
     assert source.member.endswith(model.file.filename)
-    assert download.bytes_to_fetch(model) == 92_871_040
-    assert download.bytes_on_disk(model) == 98_362_432 + 92_871_040
+    assert storage.bytes_to_fetch(model) == 92_871_040
+    assert storage.bytes_on_disk(model) == 98_362_432 + 92_871_040
