@@ -73,11 +73,13 @@ def test_kill_9_at_random_moments(env: dict[str, str]) -> None:
     chosen = random.Random(20261123)
     store = store_of(env)
     killed = 0
-    for _ in range(KILLS):
+    while killed < KILLS:
         shutil.rmtree(store.root)
+        begun = time.monotonic()
         process = start(env)
         try:
-            process.wait(chosen.uniform(0.05, 1.0) * whole)
+            process.wait(chosen.uniform(0.02, 0.95) * whole)
+            whole = min(whole, time.monotonic() - begun)  # it was faster than the first one
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             killed += 1
@@ -87,7 +89,6 @@ def test_kill_9_at_random_moments(env: dict[str, str]) -> None:
         assert done.returncode == 0, done.stderr
         assert_valid(store)
         assert generations.current(store) is not None
-    assert killed > KILLS // 2
     assert "Nothing to do" in run_smolpc("setup", env=env).stdout
 
 
