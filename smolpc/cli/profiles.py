@@ -113,5 +113,6 @@ def render(console: Console, name: str, out: str = "", json: bool = False) -> No
             files.write_atomic(folder / filename, text.encode())
             console.print(f"wrote {folder / filename}")
     console.print(
-        f"next: copy them beside the engine's CMakeLists.txt, then: cmake --preset {name}"
+        "next: copy them into the llama.cpp folder, CMakePresets.json under the name"
+        f" CMakeUserPresets.json (llama.cpp has presets of its own), then: cmake --preset {name}"
     )

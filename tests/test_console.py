@@ -1,0 +1,68 @@
+"""What people see, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolpc import console
+from smolpc.console import Console, Lines, human_bytes, human_seconds
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (999, "999 B"), (98_362_432, "98.4 MB"), (4_683_074_048, "4.7 GB")],
+)
+def test_bytes(count: int, said: str) -> None:
+    assert human_bytes(count) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (0.4, "0 s"), (45, "45 s"), (250, "4 min 10 s"), (3900, "1 h 5 min")],
+)
+def test_seconds(seconds: float, said: str) -> None:
+    assert human_seconds(seconds) == said
+
+
+@given(st.floats(0, 1e15), st.floats(0, 1e9))
+def test_any_number_has_a_text(count: float, seconds: float) -> None:
+    assert human_bytes(count)
+    assert human_seconds(seconds)
+
+
+def test_progress_in_a_log_has_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, *[20.0] * 9])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    out = io.StringIO()
+    with Lines(out).task("Get model", total=100_000_000) as task:
+        task.update(0)
+        task.update(40_000_000)
+    assert "40.0 MB of 100.0 MB, 2.0 MB/s, 30 s left" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_failed_task_is_not_reported_as_done() -> None:
+    out = io.StringIO()
+    with pytest.raises(ValueError, match="x"), Lines(out).task("Compile"):
+        raise ValueError("x")
+    assert "done" not in out.getvalue()
+
+
+def test_json_mode_prints_nothing_but_the_object(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Console(json=True)
+    shown.print("text")
+    shown.write("text")
+    shown.table(("a",), [("b",)])
+    shown.aside("text")
+    shown.emit({"format": 1})
+    assert capsys.readouterr().out.split() == ["{", '"format":', "1", "}"]
+
+
+def test_tables_align(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().table(("name", "x"), [("a", "1"), ("longer", "2")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.index(mark) for line, mark in zip(lines, "x12", strict=True)] == [8, 8, 8]
