@@ -35,7 +35,7 @@ def test_any_number_has_a_text(count: float, seconds: float) -> None:
 
 
 def test_progress_in_a_log_has_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, *[20.0] * 9])
+    clock = iter([0.0, 1.0, *[20.0] * 9])
     monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
     out = io.StringIO()
     with Lines(out).task("Get model", total=100_000_000) as task:
