@@ -7,6 +7,7 @@ is drawn on a terminal.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -211,6 +212,9 @@ class Console:
 
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json = json
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a Windows pipe may not know "✓"
         self.reporter: Reporter
         if json or quiet:
             self.reporter = Silent()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from smolpc.console import human_bytes
-from smolpc.errors import BusyError, PrerequisiteError, SmolpcError, SpaceError
+from smolpc.errors import BusyError, PrerequisiteError, SmolpcError, SpaceError, TrustError
 
 CHUNK = 1 << 20
 MANY = 200  # files
@@ -111,9 +111,39 @@ def publish(temporary: Path, final: Path) -> None:
     fsync_folder(final.parent)
 
 
+def _seal(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.sha256")
+
+
+def seal(folder: Path) -> None:
+    """Record the digest of a finished folder beside it."""
+    write_atomic(_seal(folder), tree_digest(folder).encode())
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether the folder was finished and its digest recorded. Does not hash."""
+    return folder.is_dir() and _seal(folder).is_file()
+
+
+def require_unchanged(folder: Path, what: str) -> None:
+    """Hash a sealed folder. When it changed, its seal is broken, so that it is fetched
+    again, and TrustError is raised."""
+    recorded = _seal(folder).read_text() if is_sealed(folder) else ""
+    if recorded != tree_digest(folder):
+        _seal(folder).unlink(missing_ok=True)
+        raise TrustError(
+            f"{what} was changed after it was verified",
+            why=f"the files in {folder} are not those that were unpacked",
+            next_step="smolpc setup   (it fetches them again)",
+        )
+
+
 def remove_tree(path: Path) -> None:
-    """Delete a folder, read-only files included. The name goes first, so that a crash
+    """Delete a folder (or a file), read-only files included. The name goes first, so that a crash
     half-way leaves rubbish under a name nobody reads, not a damaged entry."""
+    if path.is_file() or path.is_symlink():
+        path.unlink()
+        return
     if not path.exists():
         return
     rubbish = path.with_name(f".deleting-{path.name}-{os.getpid()}-{time.monotonic_ns()}")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolpc import files
-from smolpc.errors import BusyError, PrerequisiteError, SpaceError
+from smolpc.errors import BusyError, PrerequisiteError, SpaceError, TrustError
 
 
 def test_a_failed_write_leaves_the_old_file(
@@ -99,3 +99,18 @@ def test_a_held_lock_is_waited_for_then_reported(tmp_path: Path) -> None:
     assert waited == [1]
     with files.lock(tmp_path / "l.lock", timeout=0):
         pass
+
+
+def test_a_sealed_folder_is_used_only_as_it_was_sealed(tmp_path: Path) -> None:
+    folder = tmp_path / "tool"
+    folder.mkdir()
+    (folder / "program").write_bytes(b"x")
+    assert not files.is_sealed(folder)
+    files.seal(folder)
+    files.require_unchanged(folder, "the tool")
+    (folder / "program").write_bytes(b"y")
+    assert files.is_sealed(folder)
+    with pytest.raises(TrustError) as caught:
+        files.require_unchanged(folder, "the tool")
+    assert caught.value.code == 5
+    assert not files.is_sealed(folder), "the next setup fetches it again"

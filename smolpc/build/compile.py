@@ -51,7 +51,7 @@ def compile_targets(
         "--target",
         *targets,
     ]
-    env = {**environment(source, build), "NINJA_STATUS": "[%f/%t] "}
+    env = {**environment(toolchain, source, build), "NINJA_STATUS": "[%f/%t] "}
     with log.open("a", encoding="utf-8") as stream, reporter.task("Compile", unit="steps") as task:
 
         def on_line(line: str) -> None:

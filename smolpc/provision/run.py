@@ -26,7 +26,6 @@ from smolpc.store import Store, refusals
 def make_plan(target: Target, store: Store, *, reporter: Reporter | None = None) -> Plan:
     """Every step with its state and cost, as found in the store right now."""
     work = Work(target, store, reporter or Silent())
-    toolchain = target.toolchain
     steps = graph.render(
         target.settings.pipeline,
         target.pipeline_text,
@@ -34,7 +33,7 @@ def make_plan(target: Target, store: Store, *, reporter: Reporter | None = None)
             "profile": target.profile,
             "engine": target.recipe,
             "model": target.model,
-            "tools": [tool.name for tool in toolchain.fetched] if toolchain else [],
+            "tools": [tool.name for tool in work.toolchain_to_fetch],
         },
     )
     known = {step.id: kind_of(step).known(work, step) for step in steps}
@@ -164,6 +163,8 @@ def provision(target: Target, store: Store, *, reporter: Reporter) -> tuple[Plan
             on_wait=lambda: reporter.note("another setup is running in this store; waiting for it"),
         ),
     ):
+        for leftover in store.tmp.iterdir():  # of a killed setup; the lock says none is running
+            files.remove_tree(leftover)
         plan = make_plan(target, store)
         needed = sum(step.disk_bytes for step in plan.steps)
         files.require_space(store.root, needed, "set up")

@@ -20,6 +20,7 @@ from smolpc.models import storage
 from smolpc.plan.graph import Known
 from smolpc.plan.toolchain import Toolchain
 from smolpc.provision.target import Target
+from smolpc.schema.host import Tool
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.plan import Step
 from smolpc.schema.result import RunResult
@@ -59,6 +60,11 @@ class Work:
         return self.store.logs / f"build-{self.target.key[:12]}.log"
 
     @property
+    def toolchain_to_fetch(self) -> tuple[Tool, ...]:
+        """Build tools that this machine lacks."""
+        return self.target.toolchain.fetched if self.target.toolchain else ()
+
+    @property
     def toolchain(self) -> Toolchain:
         """The toolchain with fetched tools at their paths in the store."""
         toolchain = self.target.toolchain
@@ -68,7 +74,7 @@ class Work:
             )
         if not self.target.settings.compiler_cache:
             toolchain = msgspec.structs.replace(toolchain, launcher=None)
-        for tool in toolchain.fetched:
+        for tool in self.toolchain_to_fetch:
             path = toolbox.program(self.store, self.target.tools[tool.name], self.target.host)
             found = msgspec.structs.replace(tool, path=str(path))
             toolchain = msgspec.structs.replace(toolchain, **{tool.name: found})
@@ -83,7 +89,8 @@ class FetchTool:
         path = toolbox.program(work.store, recipe, work.target.host)
         wheel = recipe.wheel_for(work.target.host)
         size = wheel.size if wheel else 0
-        return Known(done=path.exists(), output=str(path), fetch_bytes=size, disk_bytes=4 * size)
+        done = files.is_sealed(toolbox.folder_of(work.store, recipe))
+        return Known(done=done, output=str(path), fetch_bytes=size, disk_bytes=4 * size)
 
     def perform(self, work: Work, step: Step) -> None:
         target = work.target
@@ -104,7 +111,7 @@ class FetchSource:
         tree = source.tree_of(work.store, recipe)
         size = next((s.size for s in recipe.sources if isinstance(s, source.SIZED) and s.size), 0)
         return Known(
-            done=tree.root.exists(),
+            done=files.is_sealed(tree.root),
             output=str(tree.root),
             key=recipe.tree_sha256,
             fetch_bytes=0 if work.target.settings.engine_source else size,
@@ -137,8 +144,13 @@ class Configure:
     def perform(self, work: Work, _: Step) -> None:
         target = work.target
         files.require_space(work.store.root, target.recipe.build_bytes, "build the engine")
+        tree = source.tree_of(work.store, target.recipe)
+        files.require_unchanged(tree.root, f"the source of {target.recipe.name}")
+        for tool in work.toolchain_to_fetch:
+            folder = toolbox.folder_of(work.store, target.tools[tool.name])
+            files.require_unchanged(folder, tool.name)
         configuring.configure(
-            source.tree_of(work.store, target.recipe).engine,
+            tree.engine,
             work.build,
             target.spec.cmake,
             work.toolchain,

@@ -140,9 +140,5 @@ def collect(store: Store, *, keep: int, damaged: bool = False) -> list[Garbage]:
     with files.lock(store.lock_file("setup"), timeout=0):
         removed = collectable(store, keep=keep, damaged=damaged)
         for item in removed:
-            path = Path(item.path)
-            if path.is_dir() and not path.is_symlink():
-                files.remove_tree(path)
-            else:
-                path.unlink(missing_ok=True)
+            files.remove_tree(Path(item.path))
     return removed

@@ -47,7 +47,8 @@ def test_the_wish_for_jobs_wins() -> None:
 
 
 def test_what_would_change_the_bytes_is_removed_from_the_environment(tmp_path: Path) -> None:
-    env = configure.environment(tmp_path / "source", tmp_path / "build")
+    toolchain = choose(HOST, build_target(CATALOG.profiles["native"], HOST, RECIPE), CATALOG.tools)
+    env = configure.environment(toolchain, tmp_path / "source", tmp_path / "build")
     for name in ("CFLAGS", "CXXFLAGS", "LDFLAGS", "CC", "CPATH", "CMAKE_GENERATOR", "LD_PRELOAD"):
         assert env[name] is None
     assert env["SOURCE_DATE_EPOCH"]

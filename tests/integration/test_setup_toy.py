@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -127,6 +126,18 @@ def test_the_same_inputs_give_the_same_bytes_in_another_folder(
     assert len(digests) == 1
 
 
+def test_cmake_and_ninja_are_fetched_where_there_are_none(
+    env: dict[str, str], smolpc: Smolpc, tmp_path: Path
+) -> None:
+    compiler = path_of(tmp_path / "bin", "gcc", "g++", "as", "ld", "ar", "ranlib", "uname")
+    here = {**env, **compiler, "SMOLPC_OFFLINE": "false"}
+    done = smolpc("setup", env=here)
+    assert done.returncode == 0, done.stderr
+    tools = {path.name.partition("-")[0] for path in store_of(env).tools.glob("*.sha256")}
+    assert tools == {"cmake", "ninja"}
+    assert "Nothing to do" in smolpc("setup", env=here).stdout
+
+
 # -- what goes wrong, and what is said --------------------------------------------------
 
 
@@ -142,18 +153,17 @@ def expect(done: subprocess.CompletedProcess[str], code: int, store: Store) -> s
     return done.stderr
 
 
-@pytest.fixture
-def no_compiler(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A PATH with git and tar, and no compiler."""
-    folder = tmp_path / "bin"
+def path_of(folder: Path, *names: str) -> dict[str, str]:
+    """A PATH with only these programs, and a memory of the machine of its own."""
     folder.mkdir()
-    for name in ("git", "tar", "uname"):
+    for name in names:
         (folder / name).symlink_to(f"/usr/bin/{name}")
-    yield {"PATH": str(folder), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return {"PATH": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
 
 
-def test_no_compiler(env: dict[str, str], no_compiler: dict[str, str], smolpc: Smolpc) -> None:
-    said = expect(smolpc("setup", env={**env, **no_compiler}), 3, store_of(env))
+def test_no_compiler(env: dict[str, str], smolpc: Smolpc, tmp_path: Path) -> None:
+    bare = path_of(tmp_path / "bin", "git", "uname")
+    said = expect(smolpc("setup", env={**env, **bare}), 3, store_of(env))
     assert "apt-get install build-essential" in said or "install" in said
 
 
