@@ -123,7 +123,7 @@ def _print_plan(console: Console, plan: Plan, *, json: bool) -> None:
     if json:
         console.emit(plan)
         return
-    console.print(f"profile  {plan.profile}: {plan.why}")
+    console.print(f"profile  {plan.why}")
     console.print(f"engine   {plan.key[:16]}")
     console.print(f"model    {plan.model or '-'}")
     console.print()

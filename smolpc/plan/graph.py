@@ -94,8 +94,9 @@ def with_states(steps: Sequence[Step], known: Mapping[str, Known]) -> tuple[Step
         elif wanted:
             state, reason = "to-do", fact.reason
         else:
-            after = next(user for user in users)
-            state, reason = "skipped", f"'{after.id}' is {after.state}: nothing needs this"
+            user = users[0]
+            there = f"not needed: '{user.title}' is already there"
+            state, reason = "skipped", there if user.state == "cached" else user.reason
         due = state == "to-do"
         states[step.id] = msgspec.structs.replace(
             step,

@@ -107,7 +107,7 @@ def _tools(host: Host, store: Store, target: Target | None) -> Iterator[Finding]
 
 
 def _profile(target: Target) -> Iterator[Finding]:
-    yield Finding(subject="profile", state="ok", found=f"{target.profile.name}: {target.why}")
+    yield Finding(subject="profile", state="ok", found=target.why)
     for note in target.notes:
         yield Finding(subject="unused hardware", state="note", found=note)
 
