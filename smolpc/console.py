@@ -56,6 +56,9 @@ class Reporter(Protocol):
 
     def note(self, text: str) -> None: ...
 
+    def check(self) -> None:
+        """Raise Interrupted when the work was cancelled."""
+
 
 class _NoTask:
     def update(self, done: float, total: float | None = None) -> None:
@@ -70,6 +73,9 @@ class Silent:
         yield _NoTask()
 
     def note(self, text: str) -> None:
+        pass
+
+    def check(self) -> None:
         pass
 
 
@@ -129,7 +135,11 @@ class Lines:
         )
 
     def note(self, text: str) -> None:
-        print(text, file=self.out, flush=True)
+        self.out.write(f"{text}\n")  # one write: several threads report
+        self.out.flush()
+
+    def check(self) -> None:
+        pass
 
 
 class _BarTask:
@@ -141,7 +151,7 @@ class _BarTask:
         fields: dict[str, Any] = {"completed": done}
         if total is not None:
             fields["total"] = total
-        task = self.progress.tasks[self.progress.task_ids.index(self.id)]
+        task = next(task for task in self.progress.tasks if task.id == self.id)
         whole = total if total is not None else task.total
         speed = task.speed or 0
         if self.unit == "B":
@@ -205,6 +215,9 @@ class Bars:
             progress.console.print(text, markup=False, highlight=False)
         else:
             print(text, file=sys.stderr, flush=True)
+
+    def check(self) -> None:
+        pass
 
 
 class Console:

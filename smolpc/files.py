@@ -18,7 +18,7 @@ from smolpc.errors import BusyError, PrerequisiteError, SmolpcError, SpaceError,
 
 CHUNK = 1 << 20
 MANY = 200  # files
-NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
@@ -192,6 +192,12 @@ def explained(error: OSError, path: Path, what: str) -> SmolpcError | None:
             why=f"{human_bytes(free_bytes(path))} are free in {path}",
             next_step="free some space, then run the same command again: it continues",
         )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return PrerequisiteError(
+            f"cannot {what}",
+            why=f"{error.filename or path}: a file is where a folder should be",
+            next_step="choose another folder (the store: SMOLPC_STORE=/another smolpc setup)",
+        )
     if error.errno in NOT_ALLOWED:
         return PrerequisiteError(
             f"not allowed to {what}",
@@ -220,29 +226,36 @@ def lock(
     *,
     timeout: float = -1,
     on_wait: Callable[[], None] | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Hold the lock file `path` (across processes; freed by the OS when the holder dies).
 
-    Waits up to `timeout` seconds (-1: for ever), then raises BusyError. `on_wait` is
-    called once if another process holds the lock.
+    Waits up to `timeout` seconds (-1: for ever), then raises BusyError. `on_wait` is called
+    once if another process holds the lock, `check` again and again while waiting: it may
+    raise to give up.
     """
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(str(path))
-    try:
+    end = time.monotonic() + timeout
+    waited = False
+    while True:
         try:
-            held.acquire(timeout=0)
-        except Timeout:
-            if on_wait is not None:
-                on_wait()
-            held.acquire(timeout=timeout, poll_interval=0.2)
-    except Timeout as error:
-        raise BusyError(
-            "another smolpc process is doing the same work",
-            why=f"it holds {path} for more than {timeout:g} s",
-            next_step="wait for it, then run the same command again",
-        ) from error
+            held.acquire(timeout=0.2 if waited else 0, poll_interval=0.05)
+            break
+        except Timeout as error:
+            if timeout >= 0 and time.monotonic() >= end:
+                raise BusyError(
+                    "another smolpc process is at work",
+                    why=f"it holds {path}",
+                    next_step="wait for it, then run the same command again",
+                ) from error
+        if on_wait is not None and not waited:
+            on_wait()
+        if check is not None:
+            check()
+        waited = True
     try:
         yield
     finally:

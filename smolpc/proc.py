@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -57,12 +58,16 @@ def _kill_tree(process: subprocess.Popen[str]) -> None:
     """End the process and everything it started (Ninja gives each compiler its own group)."""
     import psutil
 
-    with contextlib.suppress(psutil.NoSuchProcess):
-        family = [psutil.Process(process.pid)]
-        family += family[0].children(recursive=True)
-        for member in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.kill()
+    if process.returncode is None:
+        with contextlib.suppress(psutil.Error):
+            family = [psutil.Process(process.pid)]
+            family += family[0].children(recursive=True)
+            for member in family:
+                with contextlib.suppress(psutil.Error):
+                    member.kill()
+    if sys.platform != "win32":  # what outlived the process itself but kept its group
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(5)
 
@@ -102,13 +107,13 @@ def _started(
         )
     except FileNotFoundError as error:
         raise PrerequisiteError(
-            f"{argv[0]} was not found",
-            why="the program is not installed, or not on PATH",
+            f"{error.filename} was not found",
+            why="it is not installed, or not on PATH",
             next_step="smolpc doctor",
         ) from error
-    except PermissionError as error:
+    except OSError as error:
         raise PrerequisiteError(
-            f"{argv[0]} may not be run", why=str(error), next_step="smolpc doctor"
+            f"{argv[0]} cannot be run", why=str(error), next_step="smolpc doctor"
         ) from error
     _running.add(process)
     try:
@@ -131,13 +136,14 @@ def run(
     timeout: float = 60,
     on_line: Callable[[str], None] | None = None,
     log: IO[str] | None = None,
-    guard: bool = False,
+    guard: Path | None = None,
 ) -> Completed:
     """Run a program to its end and return its code and output, in the order printed.
 
     `env` is laid over the current environment (None removes a name). `on_line` sees each
-    line as it comes. With `guard` the program also ends when this process is killed (a
-    pipe to `proc_guard.py` breaks). `timeout` is in seconds; after it the whole process
+    line as it comes. With `guard`, a lock file, the program also ends when this process is
+    killed (a pipe to `proc_guard.py` breaks), and the next program with the same guard
+    starts only when this one is gone. `timeout` is in seconds; after it the whole process
     tree is killed and `TimedOut` raised. Ctrl-C kills the tree too. Raises
     PrerequisiteError when the program does not exist; a non-zero exit is no error here.
     """
@@ -147,7 +153,7 @@ def run(
             log.write(f"  {name}={mask(f'{name}={value}')[len(name) + 1 :]}\n")
         log.flush()
     lines: list[str] = []
-    guarded = [sys.executable, "-I", "-S", str(GUARD), *argv] if guard else argv
+    guarded = [sys.executable, "-I", str(GUARD), str(guard), *argv] if guard else argv
     stdin = subprocess.PIPE if guard else subprocess.DEVNULL
     with _started(guarded, cwd=cwd, env=env, stdin=stdin) as process:
         timed_out = threading.Event()

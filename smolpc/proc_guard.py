@@ -1,46 +1,54 @@
 """Run a program that must not outlive smolpc, even when smolpc is killed with -9.
 
-Started by `proc.run(..., guard=True)` as `python -I -S proc_guard.py PROGRAM ARG...`. Its
-standard input is a pipe from smolpc; when smolpc dies the pipe ends, and the guard ends
-the program with everything it started. Standard library only, so that it starts at once.
+Started by `proc.run(..., guard=LOCK)` as `python -I proc_guard.py LOCK PROGRAM ARG...`. Its
+standard input is a pipe from smolpc; when smolpc dies the pipe ends, and the guard ends the
+program with everything it started. The lock is held until then, so that a program of the
+next smolpc never works in the same folder at the same time.
 """
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
 
+import psutil
+from filelock import FileLock
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask first: Ninja answers SIGTERM by ending its compilers and their half-written files."""
-    if sys.platform == "win32":
-        subprocess.run(
-            ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
-    else:
+
+def _end(process: psutil.Popen) -> None:
+    """Ask first: Ninja answers by ending its compilers and their half-written files."""
+    family: list[psutil.Process] = [process]
+    with contextlib.suppress(psutil.Error):
+        family += process.children(recursive=True)
+    with contextlib.suppress(psutil.Error):
         process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        os.killpg(0, signal.SIGKILL)
+    _, alive = psutil.wait_procs(family, timeout=3)
+    for member in alive:
+        with contextlib.suppress(psutil.Error):
+            member.kill()
+    psutil.wait_procs(alive, timeout=3)
 
 
 def main() -> None:
-    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+    with FileLock(sys.argv[1]):
+        process = psutil.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
 
-    def watch() -> None:
-        sys.stdin.buffer.read()
-        _end(process)
-        os._exit(1)
+        ending = threading.Event()
 
-    threading.Thread(target=watch, daemon=True).start()
-    code = process.wait()
-    sys.stdout.flush()
-    os._exit(code if code >= 0 else 128 - code)
+        def watch() -> None:
+            sys.stdin.buffer.read()
+            ending.set()
+            _end(process)
+            os._exit(1)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        code = process.wait()
+        if ending.is_set():
+            watcher.join()  # what the program started is still being ended
+        sys.stdout.flush()
+        os._exit(code if code >= 0 else 128 - code)
 
 
 if __name__ == "__main__":

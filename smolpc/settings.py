@@ -11,7 +11,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,6 +20,9 @@ from smolpc.schema.base import Value
 from smolpc.schema.report import Setting
 
 NOT_SETTINGS = {"SMOLPC_CONFIG"}
+
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Settings(Value, kw_only=True):
@@ -33,12 +36,12 @@ class Settings(Value, kw_only=True):
     pipeline: str = "setup"  # recipes/pipelines/<name>.yaml.j2
     profile: str = ""  # hardware profile by name; default: the best that fits
     model: str = ""  # model by name; default: the manifest marked default
-    jobs: int = 0  # parallel compile jobs; 0: usable cores, fewer when memory is short
+    jobs: Count = 0  # parallel compile jobs; 0: usable cores, fewer when memory is short
     compiler_cache: bool = True  # use ccache or sccache where the machine has one
     offline: bool = False  # never use the network
-    keep_generations: int = 2  # earlier setups that artifacts.gc keeps usable
-    context: int = 0  # tokens of context for run; 0: up to 4096, never above the model's
-    threads: int = 0  # 0: usable physical (or performance) cores
+    keep_generations: Count = 2  # earlier setups that artifacts.gc keeps usable
+    context: Count = 0  # tokens of context for run; 0: up to 4096, never above the model's
+    threads: Count = 0  # 0: usable physical (or performance) cores
 
     @property
     def store_path(self) -> Path:
@@ -102,23 +105,30 @@ def _coerce(name: str, value: Any, origin: str) -> Any:
         raise UsageError(
             f"unknown setting '{name}' in {origin}{hint}",
             why=f"settings are: {', '.join(fields)}",
-            next_step="smolpc config.show",
+            next_step=f"correct it in {origin} (settings: docs/reference.md)",
         )
     try:
         return msgspec.convert(value, fields[name], strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(
             f"setting '{name}' in {origin} has a wrong value: {value!r}",
-            why=str(error),
-            next_step="smolpc config.show",
+            why=_wanted(fields[name], str(error)),
+            next_step=f"correct it in {origin} (settings: docs/reference.md)",
         ) from error
+
+
+def _wanted(kind: Any, error: str) -> str:
+    """What the setting takes, for people."""
+    if kind is bool:
+        return "it is true or false"
+    return "it is a whole number, 0 or more" if kind is not str else error
 
 
 def _from_file(path: Path) -> Mapping[str, Any]:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -126,20 +136,20 @@ def _from_file(path: Path) -> Mapping[str, Any]:
             f"cannot read {path}", why=str(error.strerror), next_step="make the file readable"
         ) from error
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        found = yaml.safe_load(data)  # bytes: YAML itself knows UTF-8 and UTF-16
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{path} is not valid YAML", why=" ".join(str(error).split()), next_step=f"edit {path}"
         ) from error
-    if data is None:
+    if found is None:
         return {}
-    if not isinstance(data, dict):
+    if not isinstance(found, dict):
         raise UsageError(
             f"{path} must be a mapping of settings",
-            why=f"it is a {type(data).__name__}",
+            why=f"it is a {type(found).__name__}",
             next_step="smolpc config.show",
         )
-    return {str(key): value for key, value in data.items()}
+    return {str(key): value for key, value in found.items()}
 
 
 def load(
@@ -160,7 +170,7 @@ def load(
     for name, value in sorted(environ.items()):
         if name.startswith("SMOLPC_") and name not in NOT_SETTINGS and value:
             lay({name.removeprefix("SMOLPC_").lower(): value}, f"environment variable {name}")
-    lay({k: v for k, v in (command_line or {}).items() if v not in (None, "", 0)}, "command line")
+    lay({name: value for name, value in (command_line or {}).items() if value}, "command line")
     if not values.get("store"):
         values["store"], origins["store"] = str(default_store()), "default"
     settings = Settings(**values)

@@ -77,26 +77,46 @@ def test_a_timeout_ends_the_whole_tree() -> None:
     assert pids and gone(pids[0])
 
 
+# The child is in a group of its own, as a compiler under Ninja is.
+GRANDCHILD = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)'], process_group=0)
+open(sys.argv[1], 'w').write(f'{os.getpid()} {child.pid} ')
+time.sleep(99)
+"""
 GUARDED = """
-import sys
+import pathlib, sys
 from smolpc import proc
-code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(99)"
-proc.run([sys.executable, '-c', code, sys.argv[1]], guard=True, timeout=99)
+argv = [sys.executable, '-c', sys.argv[1], sys.argv[2]]
+proc.run(argv, guard=pathlib.Path(sys.argv[2] + '.lock'), timeout=99)
 """
 
 
-def test_a_guarded_program_dies_with_a_killed_parent(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-    parent = subprocess.Popen([*python(GUARDED), str(note)])
-    while not note.exists() or not note.read_text():
+def test_a_guarded_program_and_its_children_die_with_a_killed_parent(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    parent = subprocess.Popen([*python(GUARDED), GRANDCHILD, str(note)])
+    while not note.exists() or not note.read_text().endswith(" "):
         time.sleep(0.05)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    assert gone(int(note.read_text()))
+    for pid in note.read_text().split():
+        assert gone(int(pid))
 
 
-def test_a_guarded_program_reports_its_own_exit_code() -> None:
-    assert proc.run(python("raise SystemExit(7)"), guard=True).code == 7
+def test_the_next_guarded_program_waits_until_the_last_one_is_gone(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    parent = subprocess.Popen([*python(GUARDED), GRANDCHILD, str(note)])
+    while not note.exists() or not note.read_text().endswith(" "):
+        time.sleep(0.05)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    proc.run(python("pass"), guard=tmp_path / "pids.lock")
+    for pid in note.read_text().split():
+        assert gone(int(pid), within=0.1)
+
+
+def test_a_guarded_program_reports_its_own_exit_code(tmp_path: Path) -> None:
+    assert proc.run(python("raise SystemExit(7)"), guard=tmp_path / "lock").code == 7
 
 
 @pytest.mark.parametrize(

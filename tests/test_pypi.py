@@ -126,7 +126,7 @@ def test_variables_serve_where_pip_is_absent(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_pip_is_asked(fp: FakeProcess):
-    argv = [sys.executable, "-m", "pip", "--no-color", "config", "list"]
+    argv = [sys.executable, "-P", "-m", "pip", "--no-color", "config", "list"]
     fp.register(argv, stdout="global.index-url='https://main.example/simple'\n")
     assert pypi.load(env={}).indexes == ("https://main.example/simple",)
     fp.register(argv, stdout="ERROR: https://u:secret@x/ is broken", returncode=1)

@@ -51,6 +51,7 @@ def test_booleans_come_as_people_write_them(text: str) -> None:
         ({"SMOLPC_JOBS": "many"}, "SMOLPC_JOBS"),
         ({"SMOLPC_OFFLINE": "perhaps"}, "SMOLPC_OFFLINE"),
         ({"SMOLPC_PROFIL": "x"}, "did you mean 'profile'"),
+        ({"SMOLPC_KEEP_GENERATIONS": "-1"}, "SMOLPC_KEEP_GENERATIONS"),
     ],
 )
 def test_a_wrong_variable_is_named(environ: dict[str, str], said: str) -> None:
@@ -62,6 +63,17 @@ def test_a_wrong_variable_is_named(environ: dict[str, str], said: str) -> None:
 @pytest.mark.parametrize("text", ["jobs: [", "- a list", "jobs: x", "job: 1", "jobs: 1\n  x: 2"])
 def test_a_wrong_file_is_named(text: str) -> None:
     path = user_file(text)
+    with pytest.raises(UsageError) as caught:
+        settings.load(environ={})
+    assert str(path) in caught.value.what
+
+
+def test_a_file_in_another_encoding_is_read_or_named() -> None:
+    path = settings.config_files()[-1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes("jobs: 3".encode("utf-16"))  # what PowerShell's > writes
+    assert settings.load(environ={})[0].jobs == 3
+    path.write_bytes("profile: für".encode("latin-1"))
     with pytest.raises(UsageError) as caught:
         settings.load(environ={})
     assert str(path) in caught.value.what

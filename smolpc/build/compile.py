@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smolpc import proc
-from smolpc.build.configure import environment
+from smolpc.build.configure import environment, guard_of
 from smolpc.build.remedies import explain
 from smolpc.console import Reporter
 from smolpc.plan.toolchain import Toolchain
@@ -42,23 +42,20 @@ def compile_targets(
 
     Raises BuildError or SpaceError with the remedy. `timeout` is in seconds.
     """
-    argv = [
-        toolchain.cmake.path,
-        "--build",
-        str(build),
-        "--parallel",
-        str(jobs),
-        "--target",
-        *targets,
-    ]
+    argv = [toolchain.ninja.path, "-C", str(build), "-j", str(jobs), *targets]
     env = {**environment(toolchain, source, build), "NINJA_STATUS": "[%f/%t] "}
-    with log.open("a", encoding="utf-8") as stream, reporter.task("Compile", unit="steps") as task:
+    with (
+        log.open("a", encoding="utf-8") as stream,
+        reporter.task("Compile", unit="steps") as task,
+    ):
 
         def on_line(line: str) -> None:
             seen = STATUS.match(line)
             if seen:
                 task.update(int(seen[1]), int(seen[2]))
 
-        result = proc.run(argv, env=env, timeout=timeout, on_line=on_line, log=stream, guard=True)
+        result = proc.run(
+            argv, env=env, timeout=timeout, on_line=on_line, log=stream, guard=guard_of(build)
+        )
     if not result.ok:
         raise explain("compiling the engine", result.output, str(log))

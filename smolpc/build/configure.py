@@ -12,25 +12,26 @@ from smolpc.build.remedies import explain
 from smolpc.console import Reporter
 from smolpc.plan.toolchain import Toolchain
 from smolpc.schema.base import digest_of
+from smolpc.schema.host import Tool
 
 QUERIES = ("codemodel-v2", "cache-v2", "toolchains-v1")
 CONFIGURED = ".smolpc-configured"  # the key, and the digest of how the tree was configured
 
-# Variables that would change the bytes without being part of the key.
-SCRUBBED = """
-    CC CXX CFLAGS CXXFLAGS CPPFLAGS LDFLAGS ASMFLAGS CUDAFLAGS CUDACXX CUDAHOSTCXX CPATH
-    C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH LD_LIBRARY_PATH LD_PRELOAD DESTDIR
-    CMAKE_GENERATOR CMAKE_TOOLCHAIN_FILE CMAKE_PREFIX_PATH CMAKE_BUILD_TYPE
-    CMAKE_C_COMPILER_LAUNCHER CMAKE_CXX_COMPILER_LAUNCHER CMAKE_BUILD_PARALLEL_LEVEL
-    MAKEFLAGS NINJAFLAGS CL _CL_ LINK _LINK_ MACOSX_DEPLOYMENT_TARGET
-"""
+# The only variables that tools of a build see: no other one can change the bytes.
+KEPT = {
+    *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME"),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR", "USERPROFILE", "APPDATA"),
+    *("LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432"),
+    *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE", "DEVELOPER_DIR"),
+    *("CCACHE_DIR", "CCACHE_MAXSIZE", "SCCACHE_DIR", "SCCACHE_CACHE_SIZE"),
+}
 
 
 def environment(toolchain: Toolchain, source: Path, build: Path) -> dict[str, str | None]:
     """Environment for every tool of the build, the same on every machine and in every folder."""
     own = msvc.environment(toolchain.c.path) if toolchain.family == "msvc" else {}
     return {
-        **dict.fromkeys(SCRUBBED.split()),
+        **{name: None for name in os.environ if name.upper() not in KEPT},
         **own,
         "SOURCE_DATE_EPOCH": "315532800",  # 1980-01-01, the oldest date a zip file can hold
         "LC_ALL": "C",  # remedies.py reads English messages
@@ -39,29 +40,40 @@ def environment(toolchain: Toolchain, source: Path, build: Path) -> dict[str, st
     }
 
 
+def guard_of(build: Path) -> Path:
+    """The lock of the build tree: one tool at a time works in it, see `proc.run`."""
+    return build.with_name(f".{build.name}.lock")
+
+
 def configured_for(build: Path) -> str:
     """The key that the build tree was completely configured for, or ""."""
     mark = build / CONFIGURED
     return mark.read_text().partition(" ")[0] if mark.is_file() else ""
 
 
+def _path(tool: Tool) -> str:
+    """With forward slashes: CMake reads a backslash as an escape."""
+    return Path(tool.path).as_posix()
+
+
 def _local_entries(toolchain: Toolchain, source: Path, build: Path) -> dict[str, str]:
     """Cache entries that hold paths, and so are no part of the key."""
     entries = {
-        "CMAKE_MAKE_PROGRAM": toolchain.ninja.path,
-        "CMAKE_C_COMPILER": toolchain.c.path,
-        "CMAKE_CXX_COMPILER": toolchain.cxx.path,
+        "CMAKE_MAKE_PROGRAM": _path(toolchain.ninja),
+        "CMAKE_C_COMPILER": _path(toolchain.c),
+        "CMAKE_CXX_COMPILER": _path(toolchain.cxx),
     }
     if toolchain.family != "msvc":
-        flags = f'"-ffile-prefix-map={source}=." "-ffile-prefix-map={build}=build"'
+        here, there = source.as_posix(), build.as_posix()
+        flags = f'"-ffile-prefix-map={here}=." "-ffile-prefix-map={there}=build"'
         entries |= {"CMAKE_C_FLAGS": flags, "CMAKE_CXX_FLAGS": flags, "CMAKE_ASM_FLAGS": flags}
     if toolchain.cuda is not None:
-        entries["CMAKE_CUDA_COMPILER"] = toolchain.cuda.path
-        entries["CMAKE_CUDA_HOST_COMPILER"] = toolchain.cxx.path
+        entries["CMAKE_CUDA_COMPILER"] = _path(toolchain.cuda)
+        entries["CMAKE_CUDA_HOST_COMPILER"] = _path(toolchain.cxx)
     if toolchain.launcher is not None:
         languages = ["C", "CXX", *(["CUDA"] if toolchain.cuda else [])]
         entries |= {
-            f"CMAKE_{lang}_COMPILER_LAUNCHER": toolchain.launcher.path for lang in languages
+            f"CMAKE_{lang}_COMPILER_LAUNCHER": _path(toolchain.launcher) for lang in languages
         }
     return entries
 
@@ -75,7 +87,6 @@ def configure(
     key: str,
     log: Path,
     reporter: Reporter,
-    toolchain_file: str | None = None,
 ) -> None:
     """Configure `source` in `build`, unless it was configured in just this way before.
 
@@ -83,20 +94,17 @@ def configure(
     SpaceError or PrerequisiteError with the remedy.
     """
     entries = {**cmake, **_local_entries(toolchain, source, build)}
-    stamp = f"{key} {digest_of([entries, toolchain.cmake, str(source), toolchain_file])}"
+    stamp = f"{key} {digest_of([entries, toolchain.cmake, str(source)])}"
     mark = build / CONFIGURED
     if mark.is_file() and mark.read_text() == stamp:
         return
-    files.remove_tree(build)
+    with files.lock(guard_of(build)):  # a tool of a killed setup may still be ending
+        files.remove_tree(build)
     for query in QUERIES:
         path = build / ".cmake" / "api" / "v1" / "query" / query
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     argv = [toolchain.cmake.path, "-S", str(source), "-B", str(build), "-G", "Ninja"]
-    if toolchain_file is not None:
-        path = build / "toolchain.cmake"
-        path.write_text(toolchain_file, encoding="utf-8")
-        argv.append(f"-DCMAKE_TOOLCHAIN_FILE={path}")
     argv += [f"-D{name}={value}" for name, value in entries.items()]
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -116,6 +124,7 @@ def configure(
             timeout=1800,
             on_line=on_line,
             log=stream,
+            guard=guard_of(build),
         )
     if not result.ok:
         raise explain("configuring the engine", result.output, str(log))

@@ -24,7 +24,7 @@ class Reply:
             raise BuildError(
                 "CMake left no file API reply",
                 why=f"{self.folder} has no index",
-                next_step="smolpc artifacts.gc && smolpc setup",
+                next_step=f"delete the folder {build}, then: smolpc setup",
             )
         index = self._read(indexes[-1].name)
         self._kinds = {item["kind"]: item["jsonFile"] for item in index["objects"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from pathlib import Path, PureWindowsPath
 
@@ -24,6 +25,7 @@ def parse(output: str) -> dict[str, str | None]:
     return {name.upper(): value for name, _, value in pairs if name.upper() in WANTED and value}
 
 
+@functools.cache
 def environment(compiler: str) -> dict[str, str | None]:
     """Variables to lay over the environment so that `compiler` finds headers and libraries.
 

@@ -62,8 +62,8 @@ def explain(step: str, output: str, log: str) -> SmolpcError:
     return BuildError(
         f"{step} failed",
         why=f"the last lines were:\n{tail}\n  full log: {log}",
-        next_step="read the log; then 'smolpc doctor', or a simpler profile:"
-        " smolpc setup --profile native",
+        next_step="read the log; then 'smolpc doctor', or another profile of"
+        " 'smolpc profiles.list': smolpc setup --profile NAME",
     )
 
 

@@ -78,10 +78,19 @@ def fetch(
         _patch(made, recipe, recipe_file.parent)
         files.publish(made.root, tree.root)
     files.seal(tree.root)
-    for source in recipe.sources:
-        if isinstance(source, SdistSource):
-            (store.downloads / source.filename).unlink(missing_ok=True)
+    for path in packed_files(store, recipe):
+        path.unlink(missing_ok=True)
     return tree
+
+
+def packed_files(store: Store, recipe: EngineRecipe) -> list[Path]:
+    """Where archives of the recipe are downloaded to."""
+    names = [
+        source.filename if isinstance(source, SdistSource) else source.url
+        for source in recipe.sources
+        if not isinstance(source, GitSource)
+    ]
+    return [store.downloads / Path(name).name for name in names]
 
 
 def _collect(

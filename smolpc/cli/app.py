@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,11 @@ from smolpc.console import Console
 from smolpc.errors import Interrupted, SmolpcError
 
 JSON = "print one JSON object instead of text (schemas: docs/schemas)"
+
+
+def quiet_exit() -> None:
+    """Let the interpreter's last flush go nowhere: the reader of our output is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def command(
@@ -46,7 +50,7 @@ def command(
                 console.error(stopped)
                 raise Exit(code=stopped.code) from error
             except BrokenPipeError as error:  # `smolpc profiles.list | head`
-                sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the exit flush
+                quiet_exit()
                 raise Exit(code=0) from error
 
             except OSError as error:
@@ -64,7 +68,7 @@ def command(
             texts["json"] = JSON
         run.first = first  # type: ignore[attr-defined]
         run.options = dict(texts)  # type: ignore[attr-defined]
-        made: Task[Callable[..., None]] = task(name=name, help=texts)(run)
+        made: Task[Callable[..., None]] = task(name=name, help=texts, auto_shortflags=False)(run)
         return made
 
     return wrap

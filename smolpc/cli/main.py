@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -10,15 +11,33 @@ from invoke.program import Program
 
 from smolpc import __version__
 from smolpc.cli import namespace
+from smolpc.cli.app import quiet_exit
 from smolpc.console import Console
 from smolpc.errors import UsageError
+
+# invoke's words -> ours
+PLAIN = (
+    (r"No idea what '?(.+?)'? is!?$", r"there is no command or option '\1'"),
+    (r"(?s).*required positional arguments: (.+)", r"a value is missing: \1"),
+    (r"Flag <Argument: (\w+).*needed value.*", r"the option --\1 needs a value"),
+    (r"invalid literal for int.*: (.+)", r"\1 is not a whole number"),
+    (r"could not convert string to float: (.+)", r"\1 is not a number"),
+)
+
+
+def plain(text: str) -> str:
+    """A message of invoke's parser in words that a user knows."""
+    for pattern, words in PLAIN:
+        if re.match(pattern, text):
+            return re.sub(pattern, words, text)
+    return text
 
 
 def _usage(parse: Callable[[], None]) -> None:
     try:
         parse()
-    except ParseError as error:
-        wrong = UsageError(str(error), next_step="smolpc --list   (or: smolpc --help TASK)")
+    except (ParseError, ValueError) as error:
+        wrong = UsageError(plain(str(error)), next_step="smolpc --list   (or: smolpc --help TASK)")
         Console().error(wrong)
         raise Exit(code=wrong.code) from error
 
@@ -27,6 +46,9 @@ def spelled_out(argv: list[str]) -> list[str]:
     """`models.pull NAME` as `models.pull --name NAME`: invoke itself knows positional
     arguments only where they are required."""
     full = list(argv)
+    for flag in ("--help", "-h"):  # `smolpc run --help` is `smolpc --help run`
+        if len(full) > 1 and flag in full[1:] and full[0] in namespace.task_names:
+            return ["--help", full[0]]
     for index in range(len(argv) - 2, -1, -1):
         task, value = argv[index], argv[index + 1]
         if task in namespace.task_names and not value.startswith("-"):
@@ -51,4 +73,8 @@ program = SmolpcProgram(name="smolpc", binary="smolpc", namespace=namespace, ver
 
 def main() -> None:
     """Entry point of the console script."""
-    program.run([program.binary, *spelled_out(sys.argv[1:])])
+    try:
+        program.run([program.binary, *spelled_out(sys.argv[1:])])
+        sys.stdout.flush()
+    except BrokenPipeError:  # `smolpc --list | head`
+        quiet_exit()

@@ -7,6 +7,7 @@ from smolpc.console import Console
 
 
 @command(
+    first="prompt",
     help={
         "prompt": "what to ask; '-' reads it from standard input",
         "model": "an installed model by name (default: that of the last setup)",
@@ -16,11 +17,11 @@ from smolpc.console import Console
         "raw": "give the prompt to the model as it is, without the chat template",
         "context": "tokens of context (default: up to 4096)",
         "threads": "CPU threads (default: the usable physical cores)",
-    }
+    },
 )
 def run(
     console: Console,
-    prompt: str,
+    prompt: str = "",
     model: str = "",
     max_tokens: int = 512,
     temperature: float = 0.7,
@@ -33,16 +34,26 @@ def run(
     """Generate text from a prompt and report the speed."""
     import sys
 
+    from invoke.exceptions import Exit
+
     from smolpc import settings
     from smolpc.cli.setup import summary
-    from smolpc.errors import Interrupted
+    from smolpc.errors import Interrupted, UsageError
     from smolpc.models import storage
     from smolpc.provision.target import catalog_for, host_for, model_for
     from smolpc.runtime.session import open_engine
     from smolpc.store import Store
 
+    if max_tokens < 1 or not 0 <= temperature <= 100 or seed < 0:
+        raise UsageError(
+            "a number is out of range",
+            why="max-tokens is 1 or more, temperature 0 to 100, seed 0 or more",
+            next_step="smolpc --help run",
+        )
     chosen, _ = settings.load({"model": model, "context": context, "threads": threads})
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
+    if not text.strip():
+        raise UsageError("there is no prompt", next_step="smolpc run --prompt 'your question'")
     store = Store(chosen.store_path)
     record = None
     if model:
@@ -62,6 +73,7 @@ def run(
     console.print()
     for note in result.notes:
         console.aside(f"note: {note}")
-    console.aside(summary(result))
+    if result.generated_tokens:
+        console.aside(summary(result))
     if result.stop == "interrupted":
-        raise Interrupted("interrupted", why="the answer is not complete")
+        raise Exit(code=Interrupted.code)

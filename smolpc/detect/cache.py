@@ -6,6 +6,7 @@ and laid over what the file says. Reading it imports neither psutil nor archspec
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,6 @@ from smolpc.errors import SmolpcError
 from smolpc.files import write_atomic
 from smolpc.schema.host import Disk, Host
 
-NAME = "host.json"
 # Each holds or dates a GPU driver: Linux' modules, and where Windows keeps every driver.
 DRIVER_FILES = (
     "/proc/driver/nvidia/version",
@@ -30,6 +30,12 @@ DRIVER_FOLDERS = (
     "/usr/share/vulkan/icd.d",
     "/sys/class/accel",
 )
+
+
+def file_of(machine: Machine, store: Path, folder: Path) -> Path:
+    """One file per PATH and store: two terminals with other ones do not push each other out."""
+    text = f"{machine.env('PATH')}\n{store}"
+    return folder / f"host-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
 
 
 class Entry(msgspec.Struct, kw_only=True):
@@ -60,7 +66,7 @@ def fingerprint(machine: Machine, store: Path, host: Host | None) -> dict[str, s
 def load(machine: Machine, store: Path, folder: Path) -> Host | None:
     """The cached host with fresh numbers, or None when there is none that still holds."""
     try:
-        entry = msgspec.json.decode((folder / NAME).read_bytes(), type=Entry)
+        entry = msgspec.json.decode(file_of(machine, store, folder).read_bytes(), type=Entry)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None  # absent, unreadable or from another version: asking again repairs it
     if entry.fingerprint != fingerprint(machine, store, entry.host):
@@ -89,7 +95,7 @@ def save(machine: Machine, store: Path, folder: Path, host: Host) -> Host:
     returned host says so among its gaps."""
     entry = Entry(fingerprint=fingerprint(machine, store, host), host=host)
     try:
-        write_atomic(folder / NAME, msgspec.json.encode(entry))
+        write_atomic(file_of(machine, store, folder), msgspec.json.encode(entry))
     except (OSError, SmolpcError) as error:
         gap = f"every start looks at the whole machine again, {folder} is not writable: {error}"
         return msgspec.structs.replace(host, gaps=(*host.gaps, gap))

@@ -47,6 +47,7 @@ def pull(
     lock = files.lock(
         storage.lock_of(models_dir, manifest.file.sha256),
         on_wait=lambda: reporter.note(f"another smolpc process pulls {manifest.name}: waiting"),
+        check=reporter.check,
     )
     with files.explain_os_errors(models_dir, f"store the model {manifest.name}"), lock:
         there = _intact(manifest, models_dir, reporter)

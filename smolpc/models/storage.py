@@ -135,6 +135,12 @@ def _hash(path: Path, reporter: Reporter) -> str:
         return files.sha256_file(path, advance)
 
 
+def has_size(models_dir: Path, record: ModelRecord) -> bool:
+    """Whether the file is there with the recorded number of bytes."""
+    path = path_of(models_dir, record)
+    return path.is_file() and path.stat().st_size == record.size
+
+
 def as_recorded(models_dir: Path, record: ModelRecord) -> bool:
     """Whether size, time stamp and inode of the file are the recorded ones (no hashing)."""
     return _is_recorded(path_of(models_dir, record), record)

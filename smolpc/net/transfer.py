@@ -91,6 +91,7 @@ def download(
     lock = files.lock(
         target.with_name(f".{target.name}.lock"),
         on_wait=lambda: reporter.note(f"another smolpc process downloads {target.name}: waiting"),
+        check=reporter.check,
     )
     with files.explain_os_errors(target.parent, f"download {title}"), lock:
         if target.is_file() and files.sha256_file(target) == sha256:

@@ -112,9 +112,10 @@ def with_states(steps: Sequence[Step], known: Mapping[str, Known]) -> tuple[Step
 
 
 def longest_path(steps: Sequence[Step]) -> float:
-    """Seconds until the last step ends when independent branches run at the same time."""
+    """Seconds until the last step ends when independent branches run at the same time; needs
+    that are not among `steps` are done."""
     ends: dict[str, float] = {}
     for step in steps:
-        start = max((ends[need] for need in step.needs), default=0.0)
+        start = max((ends.get(need, 0.0) for need in step.needs), default=0.0)
         ends[step.id] = start + step.seconds
     return max(ends.values(), default=0.0)

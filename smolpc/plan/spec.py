@@ -22,6 +22,16 @@ def _sdks(toolchain: Toolchain, host: Host) -> dict[str, str]:
     return {name: tool.version for name, tool in found.items() if tool is not None}
 
 
+def bindings_digest(recipe: EngineRecipe) -> str:
+    """Digest of the pinned bindings, "" for an engine without."""
+    return digest_of(recipe.bindings) if recipe.bindings else ""
+
+
+def patches(recipe: EngineRecipe) -> tuple[str, ...]:
+    """Digests of the patches, in order."""
+    return tuple(patch.sha256 for patch in recipe.patches)
+
+
 def build_spec(
     recipe: EngineRecipe,
     target: BuildTarget,
@@ -39,10 +49,11 @@ def build_spec(
         version=recipe.version,
         commit=recipe.commit,
         tree_sha256=recipe.tree_sha256,
-        bindings_sha256=digest_of(recipe.bindings) if recipe.bindings else "",
-        patches=tuple(patch.sha256 for patch in recipe.patches),
+        bindings_sha256=bindings_digest(recipe),
+        patches=patches(recipe),
         cmake=cmake_cache(target, recipe),
         targets=tuple(sorted(recipe.targets)),
+        license_files=tuple(sorted(recipe.license_files)),
         triple=f"{target.arch}-{target.system}-{libc.name if libc else 'default'}",
         libc_floor=libc.version if libc else "",
         compilers=compilers,

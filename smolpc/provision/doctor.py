@@ -8,6 +8,7 @@ from smolpc import files, pypi
 from smolpc.build import toolbox
 from smolpc.console import human_bytes
 from smolpc.errors import DoNotTrust, NetworkError, SmolpcError
+from smolpc.models import storage
 from smolpc.plan import install
 from smolpc.provision.target import Target, choose_target
 from smolpc.schema.host import Host
@@ -78,9 +79,9 @@ def _tools(host: Host, store: Store, target: Target | None) -> Iterator[Finding]
     else:
         yield Finding(
             subject="compiler",
-            state="missing",
+            state="note" if target is not None else "missing",
             found="no C++ compiler",
-            cost="the engine cannot be built on this machine",
+            cost="another engine cannot be built on this machine",
             fix=install.command("compiler", host),
         )
     for name in ("cmake", "ninja"):
@@ -109,14 +110,15 @@ def _tools(host: Host, store: Store, target: Target | None) -> Iterator[Finding]
 def _profile(target: Target) -> Iterator[Finding]:
     yield Finding(subject="profile", state="ok", found=target.why)
     for note in target.notes:
-        yield Finding(subject="unused hardware", state="note", found=note)
+        yield Finding(subject="note", state="note", found=note)
 
 
 def _store(store: Store, target: Target | None) -> Iterator[Finding]:
     try:
         store.prepare()
         with files.explain_os_errors(store.root, f"write to the store {store.root}"):
-            files.write_atomic(store.tmp / ".writable", b"")
+            files.write_atomic(store.tmp / "writable", b"")
+            (store.tmp / "writable").unlink()
     except SmolpcError as error:
         yield Finding(
             subject="store", state="missing", found=error.what, cost=error.why, fix=error.next_step
@@ -164,7 +166,7 @@ def _setup(store: Store) -> Iterator[Finding]:
         )
         return
     try:
-        artifacts.open_verified(store.artifact(now.artifact))
+        artifacts.open_stored(store, now.artifact)
     except DoNotTrust as error:
         yield Finding(
             subject="setup",
@@ -172,6 +174,16 @@ def _setup(store: Store) -> Iterator[Finding]:
             found=error.what,
             cost=error.why,
             fix=error.next_step,
+        )
+        return
+    record = storage.find(store.models, now.model)
+    if record is None:
+        yield Finding(
+            subject="setup",
+            state="missing",
+            found=f"the model {now.model_name} is not in the store",
+            cost="no answers",
+            fix="smolpc setup",
         )
         return
     yield Finding(

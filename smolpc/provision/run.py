@@ -57,19 +57,22 @@ class _Cancellable:
     @contextmanager
     def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
         with self.reporter.task(title, total=total, unit=unit) as inner:
-            yield _CancellableTask(inner, self.stop)
+            yield _CancellableTask(inner, self)
 
     def note(self, text: str) -> None:
         self.reporter.note(text)
 
-
-class _CancellableTask:
-    def __init__(self, inner: Task, stop: threading.Event) -> None:
-        self.inner, self.stop = inner, stop
-
-    def update(self, done: float, total: float | None = None) -> None:
+    def check(self) -> None:
         if self.stop.is_set():
             raise _interrupted()
+
+
+class _CancellableTask:
+    def __init__(self, inner: Task, reporter: _Cancellable) -> None:
+        self.inner, self.reporter = inner, reporter
+
+    def update(self, done: float, total: float | None = None) -> None:
+        self.reporter.check()
         self.inner.update(done, total)
 
 
@@ -81,7 +84,7 @@ def _interrupted() -> Interrupted:
 
 @contextmanager
 def _terminate_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM (a service manager, a closed terminal) takes the same way out as Ctrl-C."""
+    """A service manager's SIGTERM and a closed terminal take the same way out as Ctrl-C."""
 
     def raise_interrupt(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -89,11 +92,13 @@ def _terminate_like_ctrl_c() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, raise_interrupt)
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), raise_interrupt) for name in names}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def execute(plan: Plan, work: Work) -> None:
@@ -113,7 +118,8 @@ def execute(plan: Plan, work: Work) -> None:
                     for name in sorter.get_ready():
                         step = due[name]
                         running[pool.submit(kind_of(step).perform, work, step)] = step
-                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    # A wait without an end could not be interrupted on Windows.
+                    done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                     for future in done:
                         future.result()
                         sorter.done(running.pop(future).id)
@@ -138,6 +144,8 @@ def provision_best(
     """Choose and provision. When an engine fails its self-check the next best profile is
     taken, and that is noted, unless the profile was asked for by name."""
     store = Store(settings.store_path)
+    if refresh:
+        refusals.forget(store)
     while True:
         target = choose_target(settings, refresh=refresh, with_model=with_model)
         try:

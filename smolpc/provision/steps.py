@@ -15,11 +15,12 @@ from smolpc.build import compile as compiling
 from smolpc.build import configure as configuring
 from smolpc.build import source, toolbox
 from smolpc.console import Reporter
-from smolpc.errors import DoNotTrust, PrerequisiteError, SelfCheckError, UsageError
+from smolpc.errors import DoNotTrust, PrerequisiteError, SelfCheckError, TrustError, UsageError
 from smolpc.models import storage
 from smolpc.plan.graph import Known
 from smolpc.plan.toolchain import Toolchain
 from smolpc.provision.target import Target
+from smolpc.schema.artifact import TrustResult
 from smolpc.schema.host import Tool
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.plan import Step
@@ -58,6 +59,43 @@ class Work:
     @property
     def log(self) -> Path:
         return self.store.logs / f"build-{self.target.key[:12]}.log"
+
+    @functools.cached_property
+    def engine_state(self) -> Known:
+        """Whether the engine of the key is in the store, every file hashed."""
+        folder = self.store.artifact(self.target.key)
+        done, reason = False, ""
+        if folder.exists():
+            try:
+                artifacts.open_stored(self.store, self.target.key)
+                done = True
+            except DoNotTrust as error:
+                reason = f"the stored engine is damaged and will be replaced: {error}"
+        return Known(
+            done=done,
+            reason=reason,
+            output=str(folder),
+            key=self.target.key,
+            disk_bytes=self.target.recipe.artifact_bytes,
+            seconds=PACKAGE_SECONDS,
+        )
+
+    @functools.cached_property
+    def model_state(self) -> Known:
+        """Whether the model is in the store, unchanged since it was verified."""
+        model = _model(self)
+        record = storage.find(self.store.models, model.file.sha256)
+        output = str(storage.folder_of(self.store.models, model.file.sha256))
+        if record is not None and storage.has_size(self.store.models, record):
+            done = storage.as_recorded(self.store.models, record)
+            reason = "" if done else "it was copied or touched: it is hashed again"
+            return Known(done=done, reason=reason, output=output, key=record.sha256)
+        return Known(
+            output=output,
+            key=model.file.sha256,
+            fetch_bytes=storage.bytes_to_fetch(model),
+            disk_bytes=storage.bytes_on_disk(model),
+        )
 
     @property
     def toolchain_to_fetch(self) -> tuple[Tool, ...]:
@@ -157,7 +195,6 @@ class Configure:
             key=target.key,
             log=work.log,
             reporter=work.reporter,
-            toolchain_file=target.toolchain_file,
         )
 
 
@@ -194,22 +231,7 @@ class Package:
     """Collect the products, prove them in a child process, publish under the key."""
 
     def known(self, work: Work, _: Step) -> Known:
-        folder = work.store.artifact(work.target.key)
-        done, reason = False, ""
-        if folder.exists():
-            try:
-                artifacts.open_verified(folder)
-                done = True
-            except (DoNotTrust, msgspec.MsgspecError) as error:
-                reason = f"the stored artifact is damaged and will be replaced: {error}"
-        return Known(
-            done=done,
-            reason=reason,
-            output=str(folder),
-            key=work.target.key,
-            disk_bytes=work.target.recipe.artifact_bytes,
-            seconds=PACKAGE_SECONDS,
-        )
+        return work.engine_state
 
     def perform(self, work: Work, _: Step) -> None:
         from smolpc.build import package
@@ -231,12 +253,7 @@ class Package:
             )
             with work.reporter.task("Self-check"):
                 result = trust.prove(folder, made)
-            if result.verdict != "passed":
-                raise SelfCheckError(
-                    f"the engine for {target.profile.name} did not pass its self-check",
-                    why=f"{result.verdict}: {result.error or result.checks}",
-                    next_step="smolpc setup --profile native",
-                )
+            _require_passed(result, target.profile.name)
             artifacts.seal(folder, msgspec.structs.replace(made, trust=result))
             files.remove_tree(final)
             files.publish(folder, final)
@@ -247,15 +264,7 @@ class PullModel:
     """The model, verified, in the store."""
 
     def known(self, work: Work, _: Step) -> Known:
-        model = _model(work)
-        record = storage.find(work.store.models, model.file.sha256)
-        return Known(
-            done=record is not None and storage.as_recorded(work.store.models, record),
-            output=str(storage.folder_of(work.store.models, model.file.sha256)),
-            key=model.file.sha256,
-            fetch_bytes=storage.bytes_to_fetch(model),
-            disk_bytes=storage.bytes_on_disk(model),
-        )
+        return work.model_state
 
     def perform(self, work: Work, _: Step) -> None:
         from smolpc.models import download
@@ -275,11 +284,22 @@ class Activate:
     def known(self, work: Work, _: Step) -> Known:
         now = generations.current(work.store)
         wanted = (work.target.key, _model(work).file.sha256, work.target.profile.name)
-        same = now is not None and (now.artifact, now.model, now.profile) == wanted
+        same = (
+            now is not None
+            and (now.artifact, now.model, now.profile) == wanted
+            and work.engine_state.done
+            and work.model_state.done
+        )
         return Known(done=same, output=f"generation {now.number}" if same and now else "")
 
     def perform(self, work: Work, _: Step) -> None:
         model = _model(work)
+        if work.target.toolchain is None:  # an engine from elsewhere, never proved here
+            from smolpc.runtime import trust
+
+            folder = work.store.artifact(work.target.key)
+            result = trust.prove(folder, artifacts.open_stored(work.store, work.target.key))
+            _require_passed(result, work.target.profile.name)
         generations.commit(
             work.store,
             profile=work.target.profile.name,
@@ -302,6 +322,18 @@ class SayHello:
         target = work.target
         with open_engine(work.store, target.settings, target.host) as engine:
             work.answer = engine.generate(HELLO, max_tokens=64)
+
+
+def _require_passed(result: TrustResult, profile: str) -> None:
+    """Raise SelfCheckError when the engine failed, TrustError when nothing was proved."""
+    if result.verdict == "passed":
+        return
+    kind = SelfCheckError if result.verdict == "failed" else TrustError
+    raise kind(
+        f"the engine for {profile} did not pass its self-check",
+        why=f"{result.verdict}: {result.error}",
+        next_step="smolpc setup   (again, with other programs closed), then: smolpc doctor",
+    )
 
 
 def _model(work: Work) -> ModelManifest:

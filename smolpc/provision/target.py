@@ -9,13 +9,13 @@ import msgspec
 
 from smolpc import detect
 from smolpc.catalog import Catalog, load_catalog, resolve_model
-from smolpc.errors import PrerequisiteError, UsageError
+from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
 from smolpc.plan import fitness
-from smolpc.plan.render import toolchain as toolchain_text
-from smolpc.plan.requirements import BuildTarget
-from smolpc.plan.select import select
-from smolpc.plan.spec import build_spec
+from smolpc.plan.requirements import BuildTarget, is_cross
+from smolpc.plan.select import Selection, select
+from smolpc.plan.spec import bindings_digest, build_spec, patches
 from smolpc.plan.toolchain import Toolchain, choose
+from smolpc.schema.artifact import Artifact
 from smolpc.schema.base import Value
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.host import Host
@@ -42,7 +42,6 @@ class Target(Value, kw_only=True):
     spec: BuildSpec
     model: ModelManifest | None
     pipeline_text: str
-    toolchain_file: str | None  # text, for a cross build
 
     @property
     def profile(self) -> Profile:
@@ -88,7 +87,12 @@ def choose_target(settings: Settings, *, refresh: bool = False, with_model: bool
     store = Store(settings.store_path)
     profiles, notes = dict(catalog.profiles), list[str]()
     while True:
-        target = _target(settings, catalog, host, store, profiles, with_model=with_model)
+        try:
+            target = _target(settings, catalog, host, store, profiles, with_model=with_model)
+        except NoProfileError as error:
+            if notes:  # every profile that fits was refused
+                error.why, error.next_step = "; ".join(notes), "smolpc setup --refresh"
+            raise
         refused = refusals.refusal(store, target.key)
         if settings.profile or not refused:
             return msgspec.structs.replace(target, notes=(*notes, *target.notes))
@@ -107,16 +111,24 @@ def _target(
 ) -> Target:
     recipe = catalog.engine(settings.engine)
     selection = select(profiles, host, recipe, settings.profile or None)
+    if is_cross(selection.profile):
+        raise UsageError(
+            f"{selection.profile.name} builds for another kind of machine",
+            why="an engine is used only where a self-check proved it, and it cannot run here",
+            next_step=f"smolpc profiles.render {selection.profile.name} --out DIR",
+        )
     notes = selection.notes
     toolchain: Toolchain | None
     try:
         toolchain = choose(host, selection.target, catalog.tools)
     except PrerequisiteError as error:
-        reused = _stored(store, recipe, selection.profile, host)
+        reused = _stored(settings, store, recipe, selection, host)
         if reused is None:
             raise
-        toolchain, spec = None, reused
-        notes = (*notes, f"{error.what}: the stored artifact {spec.key[:12]} is reused")
+        toolchain, spec = None, reused.spec
+        notes = (*notes, f"{error.what}: the stored engine {spec.key[:12]} is reused")
+        if reused.profile != selection.profile.name:
+            selection = select(profiles, host, recipe, reused.profile)
     else:
         spec = build_spec(recipe, selection.target, toolchain, host)
     return Target(
@@ -132,18 +144,27 @@ def _target(
         spec=spec,
         model=model_for(catalog, settings) if with_model else None,
         pipeline_text=catalog.pipeline(settings.pipeline),
-        toolchain_file=toolchain_text(selection.target, catalog.template),
     )
 
 
-def _stored(store: Store, recipe: EngineRecipe, profile: Profile, host: Host) -> BuildSpec | None:
-    """The spec of a stored artifact of this engine and profile that runs on this host."""
-    for _, artifact in artifacts.readable(store):
-        if (
-            artifact is not None
-            and artifact.spec.commit == recipe.commit
-            and artifact.profile == profile.name
-            and not fitness.unmet(artifact.requirements, host)
-        ):
-            return artifact.spec
-    return None
+def _stored(
+    settings: Settings, store: Store, recipe: EngineRecipe, selection: Selection, host: Host
+) -> Artifact | None:
+    """The best stored engine of this recipe that runs on this host, by the profiles' order."""
+    wanted = (recipe.commit, recipe.tree_sha256, bindings_digest(recipe), patches(recipe))
+    found = {
+        artifact.profile: artifact
+        for _, artifact in artifacts.readable(store)
+        if artifact is not None
+        and not fitness.unmet(artifact.requirements, host)
+        and wanted
+        == (
+            artifact.spec.commit,
+            artifact.spec.tree_sha256,
+            artifact.spec.bindings_sha256,
+            artifact.spec.patches,
+        )
+    }
+    fitting = (verdict.profile for verdict in selection.ranked if verdict.fits)
+    named = [settings.profile] if settings.profile else fitting
+    return next((found[name] for name in named if name in found), None)

@@ -49,7 +49,7 @@ def load(*, offline: bool = False, env: Mapping[str, str] | None = None) -> Sett
     if importlib.util.find_spec("pip") is None:
         options = from_variables(found)
     else:
-        argv = [sys.executable, "-m", "pip", "--no-color", "config", "list"]
+        argv = [sys.executable, "-P", "-m", "pip", "--no-color", "config", "list"]
         done = proc.run(argv, env={"PYTHONUTF8": "1", "PIP_QUIET": None, "PIP_VERBOSE": None})
         if not done.ok:
             raise UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smolpc.errors import SelfCheckError
+from smolpc.errors import SelfCheckError, TrustError
 from smolpc.runtime import probe
 
 
@@ -12,13 +12,16 @@ def table_of(artifact_dir: Path, lib_dir: str, *, timeout: float = 60) -> dict[s
     """What the artifact's bindings assume, asked of a child process: struct -> size in
     bytes, `struct.field` -> offset in bytes.
 
-    Raises SelfCheckError when the artifact does not even load here.
+    Raises SelfCheckError when the artifact does not even load here, and TrustError when the
+    child could not finish.
     """
     found = probe.run(artifact_dir, lib_dir, timeout=timeout)
     error = found.error
     if isinstance(found, probe.Report) and found.abi:
         return found.abi
-    raise SelfCheckError("the engine's bindings do not load", why=error, next_step="smolpc doctor")
+    failed = isinstance(found, probe.Report) or found.verdict == "failed"
+    kind = SelfCheckError if failed else TrustError
+    raise kind("the engine's bindings do not load", why=error, next_step="smolpc doctor")
 
 
 def static_asserts(table: dict[str, int]) -> str:

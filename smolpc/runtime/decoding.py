@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from typing import Any
 
 from smolpc.errors import SmolpcError
 from smolpc.runtime.bindings import Bound
+from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.sampling import sampler
 from smolpc.runtime.vocabulary import TextStream, Vocabulary
 
@@ -113,21 +112,14 @@ class Decoder:
 
         Only for prefill: ggml asks per operation, which a single token would feel.
         """
-        if threading.current_thread() is not threading.main_thread():
-            yield  # signals reach the main thread only
-            return
-        pressed = threading.Event()
-        callback = self._llama.ggml_abort_callback(lambda _: pressed.is_set())
-        before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
-        self._llama.llama_set_abort_callback(self._context, callback, None)
-        try:
-            yield
-        finally:
-            nothing = self._llama.ggml_abort_callback()
-            self._llama.llama_set_abort_callback(self._context, nothing, None)
-            signal.signal(signal.SIGINT, before)
-        if pressed.is_set():
-            raise KeyboardInterrupt
+        with ctrl_c_noted() as pressed:
+            callback = self._llama.ggml_abort_callback(lambda _: pressed.is_set())
+            self._llama.llama_set_abort_callback(self._context, callback, None)
+            try:
+                yield
+            finally:
+                nothing = self._llama.ggml_abort_callback()
+                self._llama.llama_set_abort_callback(self._context, nothing, None)
 
     def _check(self, code: int) -> None:
         if code == ABORTED:

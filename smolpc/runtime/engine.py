@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from smolpc.errors import UsageError
+from smolpc.errors import BusyError, UsageError
 from smolpc.runtime.bindings import bind
 from smolpc.runtime.chat import Message, render
 from smolpc.runtime.decoding import Decoder, Tally
@@ -48,12 +49,15 @@ class Engine:
         trained_context: int | None = None,
         model_name: str = "",
         model_sha256: str = "",
+        notes: tuple[str, ...] = (),
     ) -> None:
         start = time.perf_counter()
         self.artifact = artifact
         self.model_name, self.model_sha256 = model_name or model_path.stem, model_sha256
         self.threads = threads
         self._closers: list[Callable[[], None]] = []
+        self._busy = threading.Lock()
+        self._closed = False
         self.bound = bind(artifact_dir, artifact.lib_dir)
         llama = self.bound.llama
         try:
@@ -66,14 +70,15 @@ class Engine:
             trained = llama.llama_model_n_ctx_train(self._model)
             self.context, cut = fit_context(context, min(trained, trained_context or trained))
             handle = create_context(self.bound, self._model, self.context, threads)
+            self._closers.append(lambda: llama.llama_free(handle))
             pool = Threadpool(self.bound, artifact_dir / artifact.lib_dir, handle, threads)
-            self._closers += [pool.close, lambda: llama.llama_free(handle)]
+            self._closers.insert(1, pool.close)  # closed after the context that uses it
         except BaseException:
             self.close()
             raise
         self.vocabulary = Vocabulary(llama, self._model)
         self._decoder = Decoder(self.bound, handle, self.vocabulary)
-        self._notes = tuple(note for note in (cut, self._gpu_note(wanted)) if note)
+        self._notes = notes + tuple(note for note in (cut, self._gpu_note(wanted)) if note)
         self.load_seconds = time.perf_counter() - start
 
     def _gpu_note(self, wanted: int) -> str:
@@ -149,15 +154,48 @@ class Engine:
         time to the first token counts (default: now).
         """
         self._require_open()
+        if self._closed:
+            raise UsageError("the engine is closed", next_step="open it again: open_current()")
+        if not self._busy.acquire(blocking=False):
+            raise BusyError(
+                "this engine is generating already",
+                why="one engine answers one prompt at a time, from one thread",
+                next_step="finish or close the first stream, or open a second engine",
+            )
+        try:
+            return (
+                yield from self._complete(
+                    tokens, max_tokens, temperature, seed, ignore_end, notes, started
+                )
+            )
+        finally:
+            self._busy.release()
+
+    def _complete(
+        self,
+        tokens: Sequence[int],
+        max_tokens: int | None,
+        temperature: float,
+        seed: int | None,
+        ignore_end: bool,
+        notes: tuple[str, ...],
+        started: float | None,
+    ) -> Generator[str, None, RunResult]:
         started = time.perf_counter() if started is None else started
         room = self.context - len(tokens)
         self._check_prompt(len(tokens), room)
         limit = room if max_tokens is None else min(max_tokens, room)
         seed = secrets.randbits(32) if seed is None else seed
         tally = Tally()
-        yield from self._decoder.run(
+        for piece in self._decoder.run(
             tokens, limit, temperature, seed, ignore_end=ignore_end, tally=tally
-        )
+        ):
+            yield piece
+            if self._closed:  # freed while the caller held the stream
+                raise UsageError(
+                    "the engine was closed while it generated",
+                    next_step="read the stream inside the 'with' block",
+                )
         if tally.stop == "length" and limit == room:
             notes += (f"the answer stopped because the context of {self.context} tokens is full",)
         return self._result(len(tokens), tally, started, seed, temperature, notes)
@@ -227,6 +265,7 @@ class Engine:
 
     def close(self) -> None:
         """Free the context and the model; a second call does nothing."""
+        self._closed = True
         while self._closers:
             self._closers.pop()()
 

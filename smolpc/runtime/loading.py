@@ -7,6 +7,7 @@ from typing import Any
 
 from smolpc.errors import PrerequisiteError, TrustError, UsageError
 from smolpc.runtime.bindings import Bound
+from smolpc.runtime.interrupts import ctrl_c_noted
 
 MAGIC = b"GGUF"
 
@@ -32,7 +33,11 @@ def load_model(bound: Bound, path: Path, gpu_layers: int) -> Any:
     params = bound.llama.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
     bound.log.lines.clear()
-    model = bound.llama.llama_model_load_from_file(str(path).encode(), params)
+    with ctrl_c_noted() as pressed:  # gigabytes may have to be read
+        params.progress_callback = bound.llama.llama_progress_callback(
+            lambda _, __: not pressed.is_set()
+        )
+        model = bound.llama.llama_model_load_from_file(str(path).encode(), params)
     if not model:
         raise TrustError(
             f"the engine cannot load {path.name}",

@@ -53,7 +53,8 @@ def run(
 
     A crash is `failed`; being killed, or taking too long, is `inconclusive`.
     """
-    argv = [sys.executable, "-m", "smolpc.runtime.trust_child"]
+    # -P: the current folder must not provide modules to the child
+    argv = [sys.executable, "-P", "-m", "smolpc.runtime.trust_child"]
     argv += [str(artifact_dir), lib_dir, str(model), str(list(tokens))]
     here = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     try:

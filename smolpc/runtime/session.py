@@ -11,7 +11,7 @@ from smolpc.errors import PrerequisiteError
 from smolpc.models import storage
 from smolpc.plan import fitness
 from smolpc.runtime.engine import Engine
-from smolpc.runtime.settings import default_threads
+from smolpc.runtime.settings import fit_threads
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.host import Host
 from smolpc.store import Store, artifacts, gc, generations
@@ -33,7 +33,7 @@ def open_engine(
     """
     now = generations.require_current(store)
     folder = store.artifact(now.artifact)
-    artifact = artifacts.open_verified(folder)
+    artifact = artifacts.open_stored(store, now.artifact)
     problems = fitness.unmet(artifact.requirements, host)
     if problems:
         raise PrerequisiteError(
@@ -44,13 +44,15 @@ def open_engine(
     record = model or storage.require(store.models, now.model, now.model_name)
     path = storage.path_of(store.models, record)
     storage.ensure_unchanged(record, path)
+    threads, note = fit_threads(chosen.threads, host.cpu)
     with (
-        gc.in_use(store, now.artifact, record.sha256),
+        gc.in_use(store, now.artifact),
         Engine(
             folder,
             path,
             artifact=artifact,
-            threads=chosen.threads or default_threads(host.cpu),
+            threads=threads,
+            notes=(note,) if note else (),
             context=chosen.context or None,
             trained_context=record.context_length or None,
             model_name=record.name,

@@ -17,6 +17,21 @@ def default_threads(cpu: Cpu) -> int:
     return max(1, min(cores, int(cpu.usable_cores)))
 
 
+def fit_threads(asked: int, cpu: Cpu) -> tuple[int, str]:
+    """The threads to use (`asked` 0: the default) and the sentence for the user ("" if none).
+
+    Never more than usable logical processors: threads that wait for a turn while others
+    spin make decoding hundreds of times slower.
+    """
+    most = max(1, int(cpu.usable_cores))
+    if asked > most:
+        return (
+            most,
+            f"{asked} threads were asked for, {most} are used: one per processor",
+        )
+    return asked or default_threads(cpu), ""
+
+
 def fit_context(asked: int | None, trained: int) -> tuple[int, str]:
     """The context to use, in tokens, and the sentence to tell the user ("" if none).
 

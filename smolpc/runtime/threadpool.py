@@ -10,6 +10,7 @@ from ctypes import CFUNCTYPE, POINTER, c_bool, c_int, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any
 
+from smolpc.errors import PrerequisiteError
 from smolpc.runtime import libraries
 from smolpc.runtime.bindings import Bound
 
@@ -42,6 +43,12 @@ class Threadpool:
         )
         self._free = CFUNCTYPE(None, c_void_p)(bound.ggml.cpu_function("ggml_threadpool_free"))
         self._handle = c_void_p(new(ctypes.byref(params)))
+        if not self._handle:
+            raise PrerequisiteError(
+                f"the engine cannot start {threads} threads",
+                why="the system allows no more threads, or memory is short",
+                next_step="smolpc run --threads 1 --prompt '...'",
+            )
         llama.llama_attach_threadpool(c_void_p(context), self._handle, None)
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ class Vocabulary:
         """
         if self.adds_bos and self.bos:
             text = text.removeprefix(self.bos)
-        data = text.encode()
+        data = text.encode("utf-8", "replace")  # a lone surrogate is no character
         room = len(data) + 8  # a token stands for a byte at least; a few are added
         while True:
             buffer = (self._llama.llama_token * room)()

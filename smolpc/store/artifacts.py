@@ -69,7 +69,14 @@ def read(root: Path) -> Artifact:
             why=f"{MANIFEST} does not match {SENTINEL}",
             next_step=REBUILD,
         )
-    return msgspec.json.decode(data, type=Artifact)
+    try:
+        return msgspec.json.decode(data, type=Artifact)
+    except msgspec.MsgspecError as error:
+        raise TrustError(
+            f"the artifact {root.name} was made by another version of smolpc",
+            why=str(error),
+            next_step="smolpc setup   (it builds the engine again)",
+        ) from error
 
 
 def damage(root: Path, artifact: Artifact) -> list[str]:
@@ -101,6 +108,21 @@ def open_verified(root: Path) -> Artifact:
     return artifact
 
 
+def open_stored(store: Store, key: str) -> Artifact:
+    """The verified artifact of that key, which passed its self-check. Raises TrustError."""
+    artifact = open_verified(store.artifact(key))
+    proved = artifact.trust is not None and artifact.trust.verdict == "passed"
+    if artifact.key != key or artifact.spec.key != key or not proved:
+        raise TrustError(
+            f"the artifact {key[:12]} is not what its folder says",
+            why=f"its manifest has the key {artifact.key[:12]}"
+            if artifact.key != key
+            else "it never passed its self-check",
+            next_step=REBUILD,
+        )
+    return artifact
+
+
 def keys(store: Store) -> list[str]:
     """Keys of all complete artifacts."""
     return sorted(path.parent.name for path in store.artifacts.glob(f"*/{SENTINEL}"))
@@ -111,7 +133,7 @@ def readable(store: Store) -> Iterator[tuple[str, Artifact | None]]:
     for key in keys(store):
         try:
             yield key, read(store.artifact(key))
-        except (TrustError, msgspec.MsgspecError):
+        except TrustError:
             yield key, None
 
 

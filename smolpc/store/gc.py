@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from smolpc.store import artifacts, generations
 from smolpc.store.layout import Store
 
 IDLE = 3600  # seconds
+NEW = 24 * 3600  # seconds in which an engine that no setup uses yet is kept
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
 
 
 class Use(Value, kw_only=True):
@@ -26,7 +29,6 @@ class Use(Value, kw_only=True):
     pid: int
     started: float  # of the process, seconds since the epoch
     artifact: str
-    model: str
 
 
 def _process_start(pid: int) -> float | None:
@@ -34,20 +36,22 @@ def _process_start(pid: int) -> float | None:
 
     try:
         return float(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return None
 
 
 @contextlib.contextmanager
-def in_use(store: Store, artifact: str, model: str) -> Iterator[None]:
-    """Keep the artifact and the model from the collector while this process runs them."""
+def in_use(store: Store, artifact: str) -> Iterator[None]:
+    """Keep the artifact from the collector while this process runs them."""
     me = os.getpid()
     note = store.in_use / f"{me}-{time.monotonic_ns()}.json"
-    use = Use(pid=me, started=_process_start(me) or 0, artifact=artifact, model=model)
+    use = Use(pid=me, started=_process_start(me) or 0, artifact=artifact)
     try:
         files.write_atomic(note, canonical_json(use))
-    except PermissionError:  # a store shared read-only: nobody can collect it either
-        yield
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        yield  # a store shared read-only, or full: a run must work all the same
         return
     try:
         yield
@@ -76,13 +80,29 @@ def _size(path: Path) -> int:
     return sum(item.lstat().st_size for item in files.walk(path))
 
 
-def _free(store: Store, name: str) -> bool:
-    """Whether nobody holds the lock `name` right now."""
+def _free(lock: Path) -> bool:
+    """Whether nobody holds the lock right now."""
     try:
-        with files.lock(store.lock_file(name), timeout=0):
+        with files.lock(lock, timeout=0):
             return True
     except BusyError:
         return False
+
+
+def _being_pulled(store: Store, name: str) -> bool:
+    """Whether a pull works in the folder `<sha256>` or `.incoming-<sha256>`."""
+    lock = store.models / f"{name.removeprefix('.incoming-')}.lock"
+    return lock.exists() and not _free(lock)
+
+
+def _recent(folder: Path) -> bool:
+    """Whether the engine was finished less than a day ago: its setup may still complete."""
+    sentinel = folder / artifacts.SENTINEL
+    return sentinel.exists() and time.time() - sentinel.stat().st_mtime < NEW
+
+
+def _collectable(store: Store, path: Path) -> bool:
+    return _idle(path) and not _being_pulled(store, path.name)
 
 
 def _idle(path: Path) -> bool:
@@ -94,7 +114,7 @@ def _idle(path: Path) -> bool:
 def _unsound(root: Path) -> bool:
     try:
         artifacts.open_verified(root)
-    except (TrustError, msgspec.MsgspecError):
+    except TrustError:
         return True
     return False
 
@@ -105,7 +125,9 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
     A complete model is never garbage: somebody waited for that download."""
     current = generations.current(store)
     known = generations.all_generations(store)
-    kept = [item for item in known if current and item.number > current.number - keep - 1]
+    # Without a current generation nobody knows what is in use: all of them are kept.
+    oldest = current.number - max(0, keep) if current else 0
+    kept = [item for item in known if item.number >= oldest]
     uses = _live_uses(store)
     needed = {item.artifact for item in kept} | {use.artifact for use in uses}
     garbage: list[tuple[Path, str]] = []
@@ -114,10 +136,10 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
             garbage.append((folder, "a removal was interrupted"))
         elif damaged and _unsound(folder):
             garbage.append((folder, "a file was changed, or is missing"))
-        elif folder.name not in needed:
+        elif folder.name not in needed and not _recent(folder):
             garbage.append((folder, "no kept generation uses this artifact"))
-    for folder in sorted(store.models.glob(".*")):
-        if folder.is_dir() and _idle(folder):
+    for folder in sorted([*store.models.glob(".*"), *store.tools.glob(".*")]):
+        if folder.is_dir() and _idle(folder) and not _being_pulled(store, folder.name):
             garbage.append((folder, "an interrupted download or removal"))
     for area, why in (
         (store.tmp, "left by an interrupted run"),
@@ -125,18 +147,12 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
         (store.sources, "unpacked source; it can be unpacked again"),
         (store.downloads, "downloaded file; it is in the store or can be fetched again"),
     ):
-        garbage += [(path, why) for path in sorted(area.glob("*")) if _idle(path)]
+        garbage += [(path, why) for path in sorted(area.glob("*")) if _collectable(store, path)]
     return [Garbage(path=str(path), bytes=_size(path), why=why) for path, why in garbage]
 
 
 def collect(store: Store, *, keep: int, damaged: bool = False) -> list[Garbage]:
     """Remove what `collectable` lists. Raises BusyError while a setup is running."""
-    if not _free(store, "setup"):
-        raise BusyError(
-            "a setup is running in this store",
-            why="its files must not be collected",
-            next_step="wait for it, then run 'smolpc artifacts.gc' again",
-        )
     with files.lock(store.lock_file("setup"), timeout=0):
         removed = collectable(store, keep=keep, damaged=damaged)
         for item in removed:

@@ -18,21 +18,30 @@ def _path(store: Store, number: int) -> Path:
     return store.generations / f"{number}.json"
 
 
+def _read(store: Store, number: int) -> Generation | None:
+    """A generation, or None where it is absent or cannot be read: a setup makes a new one."""
+    try:
+        return msgspec.json.decode(_path(store, number).read_bytes(), type=Generation)
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+        return None
+
+
 def all_generations(store: Store) -> list[Generation]:
-    """Every generation, oldest first."""
-    numbers = sorted(int(path.stem) for path in store.generations.glob("[0-9]*.json"))
-    return [
-        msgspec.json.decode(_path(store, number).read_bytes(), type=Generation)
-        for number in numbers
-    ]
+    """Every readable generation, oldest first."""
+    found = (_read(store, number) for number in sorted(_numbers(store)))
+    return [generation for generation in found if generation is not None]
+
+
+def _numbers(store: Store) -> list[int]:
+    names = [path.stem for path in store.generations.glob("*.json")]
+    return [int(name) for name in names if name.isdecimal()]
 
 
 def current(store: Store) -> Generation | None:
     """The generation in use, or None before the first setup."""
     try:
-        number = int((store.generations / "current").read_text())
-        return msgspec.json.decode(_path(store, number).read_bytes(), type=Generation)
-    except (FileNotFoundError, NotADirectoryError):
+        return _read(store, int((store.generations / "current").read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 
 
@@ -60,7 +69,7 @@ def commit(
     """Record a new generation and make it current; the same content again makes none."""
     with files.lock(store.lock_file("generations"), timeout=30):
         before = current(store)
-        number = max((item.number for item in all_generations(store)), default=0) + 1
+        number = max(_numbers(store), default=0) + 1
         made = Generation(
             number=number,
             created=datetime.now(UTC).isoformat(timespec="seconds"),

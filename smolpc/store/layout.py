@@ -42,5 +42,12 @@ class Store:
             tag = self.root / "CACHEDIR.TAG"
             if not tag.exists():
                 files.write_atomic(tag, CACHEDIR_TAG)
-            for folder in (self.artifacts, self.models, self.generations, self.tmp, self.locks):
+            for folder in (
+                self.artifacts,
+                self.models,
+                self.generations,
+                self.tmp,
+                self.locks,
+                self.logs,
+            ):
                 folder.mkdir(exist_ok=True)

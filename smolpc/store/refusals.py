@@ -17,3 +17,8 @@ def refusal(store: Store, key: str) -> str:
         return (store.refused / f"{key}.txt").read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+
+
+def forget(store: Store) -> None:
+    """Give every refused engine another chance: the driver or the machine may have changed."""
+    files.remove_tree(store.refused)

@@ -18,6 +18,11 @@ SET = (
 )
 
 
+@pytest.fixture(autouse=True)
+def forget() -> None:
+    msvc.environment.cache_clear()
+
+
 def test_the_batch_file_is_found_from_the_compiler() -> None:
     assert str(msvc.batch_file(CL)).endswith(r"BuildTools\VC\Auxiliary\Build\vcvars64.bat")
 

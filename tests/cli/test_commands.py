@@ -89,6 +89,13 @@ def test_text_has_no_escape_codes_when_it_is_not_a_terminal(
         (("plan", "--nosuch"), 2),
         (("nosuch",), 2),
         (("profiles.why",), 2),
+        (("artifacts.gc", "--keep", "abc"), 2),
+        (("run", "--prompt", "hi", "--temperature", "warm"), 2),
+        (("run", "--prompt", "hi", "--temperature", "-1"), 2),
+        (("run", "--prompt", "hi", "--max-tokens", "0"), 2),
+        (("run", "--prompt", "hi", "--threads", "-1"), 2),
+        (("run", "--prompt", " "), 2),
+        (("setup", "--profile", "cross-linux-aarch64"), 2),
     ],
     ids=str,
 )
@@ -98,6 +105,7 @@ def test_errors_have_their_exit_code_and_a_next_step(
     assert run(*argv) == code
     said = capsys.readouterr().err
     assert said.startswith("error: ")
+    assert "<Argument" not in said
     assert "next: " in said
 
 
@@ -132,6 +140,22 @@ def test_a_first_argument_needs_no_flag() -> None:
     assert spelled_out(["models.pull", "--json"]) == ["models.pull", "--json"]
     assert spelled_out(["models.verify", "models.list"]) == ["models.verify", "models.list"]
     assert spelled_out(["run", "--prompt", "x"]) == ["run", "--prompt", "x"]
+    assert spelled_out(["run", "what?"]) == ["run", "--prompt", "what?"]
+
+
+def test_help_behind_a_command_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("run", "--help") == 0
+    assert "--max-tokens" in capsys.readouterr().out
+
+
+def test_a_partly_done_store_can_be_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A built engine without a model: what is cached has no time of its own."""
+    from smolpc.plan.graph import Known
+    from smolpc.provision.steps import FetchSource
+
+    monkeypatch.setattr(FetchSource, "known", lambda *_: Known(done=True))
+    assert run("plan") == 0
+    assert run("setup", "--dry-run") == 0
 
 
 def test_exit_codes_are_distinct_and_documented() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from smolpc.schema.report import SetupReport
 from smolpc.store import Store
 
 ROOT = Path(__file__).parents[2]
+CACHE = tempfile.mkdtemp(prefix="smolpc-cache-")
 Completed = subprocess.CompletedProcess[str]
 Smolpc = Callable[..., Completed]
 
@@ -26,7 +28,8 @@ Smolpc = Callable[..., Completed]
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without smolpc's own variables, and the changes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SMOLPC_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **(changes or {})}
+    kept |= {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "XDG_CACHE_HOME": CACHE}
+    return {**kept, **(changes or {})}
 
 
 def run_smolpc(

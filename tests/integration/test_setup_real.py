@@ -20,7 +20,7 @@ import os, sys
 def hook(event, arguments):
     if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.fork", "socket.connect"):
         with open(os.environ["WATCH_LOG"], "a") as log:
-            log.write(f"{event} {arguments!r}\\n")
+            log.write(f"{event} {arguments[:2]!r}"[:200] + "\\n")
 sys.addaudithook(hook)
 """
 

@@ -59,7 +59,7 @@ def store_of(env: dict[str, str]) -> Store:
 
 def compiles(store: Store) -> int:
     """How many times a compile was started, from the kept logs."""
-    return sum(text.read_text().count("--build") for text in store.logs.glob("build-*.log"))
+    return sum(text.read_text().count(" -j ") for text in store.logs.glob("build-*.log"))
 
 
 def test_kill_9_at_random_moments(env: dict[str, str]) -> None:
@@ -136,6 +136,67 @@ def test_cmake_and_ninja_are_fetched_where_there_are_none(
     tools = {path.name.partition("-")[0] for path in store_of(env).tools.glob("*.sha256")}
     assert tools == {"cmake", "ninja"}
     assert "Nothing to do" in smolpc("setup", env=here).stdout
+
+
+def test_setup_repairs_what_was_damaged(env: dict[str, str], smolpc: Smolpc) -> None:
+    store = store_of(env)
+    assert smolpc("setup", env=env).returncode == 0
+    library = next(store.artifacts.glob("*/lib/*"))
+    library.write_bytes(library.read_bytes()[:-1] + b"!")
+    assert smolpc("artifacts.verify", env=env).returncode == 5
+    assert smolpc("setup", env=env).returncode == 0
+    assert smolpc("artifacts.verify", env=env).returncode == 0
+    next(store.models.glob("*/tiny.gguf")).unlink()
+    assert smolpc("setup", env=env).returncode == 0
+    assert smolpc("models.verify", env=env).returncode == 0
+
+
+def test_a_changed_source_is_not_built(env: dict[str, str], smolpc: Smolpc) -> None:
+    store = store_of(env)
+    assert smolpc("setup", env=env).returncode == 0
+    shutil.rmtree(store.artifacts)
+    with next(store.sources.glob("*/engine/toy.c")).open("a") as source:
+        source.write("int added;\n")
+    assert smolpc("setup", env=env).returncode == 5
+    assert smolpc("setup", env=env).returncode == 0
+    assert "added" not in next(store.sources.glob("*/engine/toy.c")).read_text()
+
+
+def test_modules_in_the_current_folder_are_not_imported(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    """A student's own json.py must not end up in the self-check."""
+    folder = tmp_path / "homework"
+    folder.mkdir()
+    (folder / "json.py").write_text("raise SystemExit('homework was imported')\n")
+    script = f"import os, sys; os.chdir({str(folder)!r}); from smolpc.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script, "setup"],
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_library_path_of_the_user_does_not_replace_ours(
+    env: dict[str, str], smolpc: Smolpc, tmp_path: Path
+) -> None:
+    assert smolpc("setup", env=env).returncode == 0
+    program = next(store_of(env).artifacts.glob("*/bin/toy-bench"))
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    (evil / "toy.c").write_text('const char *toy_where(void) { return "EVIL"; }\n')
+    subprocess.run(["gcc", "-shared", "-o", evil / "libtoy.so", evil / "toy.c"], check=True)
+    said = subprocess.run(
+        [program],
+        env={**os.environ, "LD_LIBRARY_PATH": str(evil)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "EVIL" not in said
 
 
 # -- what goes wrong, and what is said --------------------------------------------------

@@ -88,11 +88,8 @@ def _engine(tree: Path, packed: Path) -> dict[str, object]:
         "tree_sha256": tree_digest(tree),
         "sources": [{"kind": "archive", "url": str(packed), "sha256": sha256_file(packed)}],
         "targets": ["toy", "toy-bench"],
-        "cmake": {
-            "CMAKE_BUILD_TYPE": "Release",
-            "CMAKE_BUILD_WITH_INSTALL_RPATH": "ON",
-            "CMAKE_INSTALL_RPATH": "$ORIGIN;$ORIGIN/../lib",
-        },
+        "cmake": {"CMAKE_BUILD_TYPE": "Release", "CMAKE_BUILD_WITH_INSTALL_RPATH": "ON"},
+        "platform_cmake": real["platform_cmake"],
         "features": real["features"],
         "seconds_per_core": 10,
     }

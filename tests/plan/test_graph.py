@@ -75,6 +75,7 @@ def test_cost_is_counted_only_for_what_is_to_do() -> None:
 def test_the_longest_path_counts_overlapping_branches_once() -> None:
     steps = (step("a", seconds=5), step("b", seconds=3), step("c", "a", "b", seconds=1))
     assert graph.longest_path(steps) == 6
+    assert graph.longest_path(steps[1:]) == 4, "what is done takes no time"
 
 
 def test_a_template_is_rendered_in_dependency_order() -> None:

@@ -6,11 +6,13 @@ import msgspec
 import pytest
 
 from smolpc.catalog import load_catalog
-from smolpc.plan.requirements import BuildTarget
+from smolpc.plan.requirements import BuildTarget, build_target
 from smolpc.plan.select import select
 from smolpc.plan.spec import build_spec
 from smolpc.plan.toolchain import choose
+from smolpc.schema.engine import Patch
 from smolpc.schema.host import Host, Memory, Tool
+from smolpc.schema.profile import Profile
 from smolpc.schema.spec import BuildSpec
 from tests.machines import hosts
 
@@ -58,7 +60,7 @@ def test_what_does_not_decide_the_bytes_is_not_in_the_key(host: Host) -> None:
     assert spec_on(other_host).key == key
 
 
-@pytest.mark.parametrize("name", ["gcc", "g++", "cmake"])
+@pytest.mark.parametrize("name", ["gcc", "g++", "cmake", "ld"])
 def test_another_version_of_a_build_tool_is_another_key(host: Host, name: str) -> None:
     assert spec_on(with_tool(host, name, version="99.1")).key != spec_on(host).key
 
@@ -75,3 +77,51 @@ def test_native_is_spelled_out(host: Host) -> None:
     spec = build_spec(RECIPE, target, choose(host, target, CATALOG.tools), host)
     assert spec.cmake["GGML_NATIVE"] == "OFF"
     assert spec.cmake["GGML_AVX2"] == "ON"
+
+
+RECIPE_CHANGES: dict[str, object] = {
+    "commit": "9" * 40,
+    "tree_sha256": "9" * 64,
+    "patches": (Patch(file="x.patch", sha256="9" * 64, why="test"),),
+    "cmake": {**RECIPE.cmake, "GGML_LTO": "ON"},
+    "targets": ("llama",),
+    "license_files": ("LICENSE",),
+    "bindings": None,
+}
+
+
+@pytest.mark.parametrize("field", sorted(RECIPE_CHANGES))
+def test_what_the_recipe_builds_is_in_the_key(host: Host, field: str) -> None:
+    changed = msgspec.structs.replace(RECIPE, **{field: RECIPE_CHANGES[field]})
+    assert changed != RECIPE
+    target = target_on(host)
+    spec = build_spec(changed, target, choose(host, target, CATALOG.tools), host)
+    assert spec.key != spec_on(host).key
+
+
+@pytest.mark.parametrize(
+    ("profile", "tool"),
+    [("linux-x86_64-cuda-ada", "nvcc"), ("linux-x86_64-vulkan", "vulkan-sdk")],
+)
+def test_the_sdk_of_a_gpu_backend_is_in_the_key(host: Host, profile: str, tool: str) -> None:
+    def key(version: str) -> str:
+        sdk = Tool(name=tool, path=f"/usr/bin/{tool}", version=version)
+        others = tuple(known for known in host.tools if known.name != tool)
+        there = msgspec.structs.replace(host, tools=(*others, sdk))
+        target = build_target(CATALOG.profiles[profile], there, RECIPE)
+        return build_spec(RECIPE, target, choose(there, target, CATALOG.tools), there).key
+
+    assert key("12.8") != key("13.0")
+
+
+def test_gpu_architectures_are_in_the_key(host: Host) -> None:
+    profile = CATALOG.profiles["linux-x86_64-cuda-ada"]
+    other = msgspec.structs.replace(
+        profile, build=msgspec.structs.replace(profile.build, gpu_architectures=("75-real",))
+    )
+
+    def key(chosen: Profile) -> str:
+        target = build_target(chosen, host, RECIPE)
+        return build_spec(RECIPE, target, choose(host, target, CATALOG.tools), host).key
+
+    assert key(profile) != key(other)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from smolpc import detect
-from smolpc.errors import PrerequisiteError
+from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
 from smolpc.provision import target as targets
 from smolpc.schema.host import Host
 from smolpc.settings import Settings
@@ -72,3 +72,40 @@ def test_without_a_compiler_a_stored_engine_that_fits_is_reused(
     assert target.key == whole.key
     assert target.toolchain is None
     assert any("reused" in note for note in target.notes)
+
+
+def test_without_a_compiler_another_profile_that_fits_will_do(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simpler = "linux-x86_64-avx2"
+    named = msgspec.structs.replace(settings, profile=simpler)
+    whole = targets.choose_target(named)
+    folder = Store(settings.store_path).artifact(whole.key)
+    made = make(folder)
+    sealed = msgspec.structs.replace(made, key=whole.key, spec=whole.spec, profile=simpler)
+    artifacts.seal(folder, sealed)
+    on(monkeypatch, without_compiler(hosts()["cloud-xeon-icelake-debian12"]))
+    target = targets.choose_target(settings)
+    assert (target.key, target.profile.name) == (whole.key, simpler)
+
+
+def test_a_cross_profile_is_only_rendered(settings: Settings) -> None:
+    named = msgspec.structs.replace(settings, profile="cross-linux-aarch64")
+    with pytest.raises(UsageError) as caught:
+        targets.choose_target(named)
+    assert "profiles.render" in caught.value.next_step
+
+
+def test_when_everything_was_refused_the_way_out_is_said(settings: Settings) -> None:
+    store = Store(settings.store_path)
+    for _ in range(50):
+        try:
+            refusals.refuse(store, targets.choose_target(settings).key, "illegal instruction")
+        except NoProfileError as error:
+            assert error.next_step == "smolpc setup --refresh"
+            assert "illegal instruction" in error.why
+            break
+    else:
+        pytest.fail("profiles never ran out")
+    refusals.forget(store)
+    assert targets.choose_target(settings).profile.name == BEST

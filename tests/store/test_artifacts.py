@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from smolpc.errors import TrustError, UsageError
-from smolpc.schema.artifact import Artifact, Requirements
+from smolpc.schema.artifact import Artifact, Requirements, TrustResult
 from smolpc.store import Store, artifacts
 from tests.plan.test_spec import BASE
 
@@ -33,6 +36,7 @@ def make(root: Path) -> Artifact:
         cmake_cache={},
         compilers={},
         abi={},
+        trust=TrustResult(verdict="passed", checks={}),
     )
     artifacts.seal(root, artifact)
     return artifact
@@ -92,3 +96,39 @@ def test_an_artifact_is_found_by_the_start_of_its_key(tmp_path: Path) -> None:
     assert artifacts.find(store, BASE.key[:6]) == BASE.key
     with pytest.raises(UsageError):
         artifacts.find(store, "zz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"trust": None}, "never passed"),
+        ({"trust": TrustResult(verdict="inconclusive", checks={})}, "never passed"),
+        ({"profile": "other"}, ""),
+    ],
+)
+def test_a_stored_artifact_was_proved(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    store = Store(tmp_path)
+    folder = store.artifact(BASE.key)
+    artifacts.seal(folder, msgspec.structs.replace(make(folder), **changes))
+    if said:
+        with pytest.raises(TrustError, match=said):
+            artifacts.open_stored(store, BASE.key)
+    else:
+        artifacts.open_stored(store, BASE.key)
+
+
+def test_an_artifact_under_another_key_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    make(store.artifact(BASE.key))
+    store.artifact(BASE.key).rename(store.artifact("a" * 64))
+    with pytest.raises(TrustError, match="not what its folder says"):
+        artifacts.open_stored(store, "a" * 64)
+
+
+def test_a_manifest_of_another_version_is_refused_not_a_crash(tmp_path: Path) -> None:
+    make(tmp_path)
+    data = (tmp_path / artifacts.MANIFEST).read_bytes().replace(b'"lib_dir"', b'"lib_folder"')
+    (tmp_path / artifacts.MANIFEST).write_bytes(data)
+    (tmp_path / artifacts.SENTINEL).write_text(hashlib.sha256(data).hexdigest())
+    with pytest.raises(TrustError, match="another version"):
+        artifacts.open_verified(tmp_path)

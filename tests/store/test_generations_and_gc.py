@@ -24,9 +24,16 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
+def age(path: Path) -> None:
+    """Let `path` be two days old."""
+    old = time.time() - 2 * gc.NEW
+    os.utime(path, (old, old))
+
+
 def use(store: Store, key: str) -> Generation:
     if not store.artifact(key).exists():
         make(store.artifact(key))
+        age(store.artifact(key) / artifacts.SENTINEL)
     return generations.commit(
         store, profile="p", artifact=key, model="e" * 64, model_name="m", notes=()
     )
@@ -70,7 +77,7 @@ def test_collecting_removes_exactly_what_was_listed(store: Store) -> None:
 def test_a_running_process_keeps_its_artifact(store: Store) -> None:
     use(store, KEYS[0])
     use(store, KEYS[1])
-    with gc.in_use(store, KEYS[0], "model"):
+    with gc.in_use(store, KEYS[0]):
         assert gc.collectable(store, keep=0) == []
     assert paths(gc.collectable(store, keep=0)) == {KEYS[0]}
 
@@ -78,7 +85,7 @@ def test_a_running_process_keeps_its_artifact(store: Store) -> None:
 def test_a_process_that_died_keeps_nothing(store: Store) -> None:
     use(store, KEYS[0])
     use(store, KEYS[1])
-    ghost = gc.Use(pid=os.getpid(), started=1.0, artifact=KEYS[0], model="")
+    ghost = gc.Use(pid=os.getpid(), started=1.0, artifact=KEYS[0])
     files.write_atomic(store.in_use / "ghost.json", __import__("msgspec").json.encode(ghost))
     assert paths(gc.collectable(store, keep=0)) == {KEYS[0]}
     assert not list(store.in_use.iterdir())
@@ -96,8 +103,7 @@ def test_leftovers_go_once_they_are_old(store: Store) -> None:
     part = store.downloads / "model.part"
     part.write_bytes(b"x" * 10)
     assert gc.collectable(store, keep=0) == []
-    old = time.time() - 2 * gc.IDLE
-    os.utime(part, (old, old))
+    age(part)
     assert [item.bytes for item in gc.collect(store, keep=0)] == [10]
     assert not part.exists()
 
@@ -110,3 +116,29 @@ def test_nothing_is_collected_while_a_setup_runs(store: Store) -> None:
     ):
         gc.collect(store, keep=0)
     assert caught.value.code == 9
+
+
+def test_a_new_engine_without_a_setup_is_kept_for_a_day(store: Store) -> None:
+    make(store.artifact(KEYS[0]))
+    assert gc.collectable(store, keep=0) == []
+    age(store.artifact(KEYS[0]) / artifacts.SENTINEL)
+    assert paths(gc.collectable(store, keep=0)) == {KEYS[0]}
+
+
+def test_what_a_slow_pull_works_on_is_kept(store: Store) -> None:
+    sha = "f" * 64
+    incoming = store.models / f".incoming-{sha}"
+    incoming.mkdir()
+    age(incoming)
+    with files.lock(store.models / f"{sha}.lock"):
+        assert gc.collectable(store, keep=0) == []
+    assert paths(gc.collectable(store, keep=0)) == {incoming.name}
+
+
+def test_damaged_generations_are_passed_over(store: Store) -> None:
+    use(store, KEYS[0])
+    (store.generations / "1.json").write_text("{")
+    assert generations.current(store) is None
+    assert use(store, KEYS[1]).number == 2
+    (store.generations / "current").write_text("")
+    assert generations.current(store) is None
