@@ -51,7 +51,7 @@ def spelled_out(argv: list[str]) -> list[str]:
             return ["--help", full[0]]
     for index in range(len(argv) - 2, -1, -1):
         task, value = argv[index], argv[index + 1]
-        if task in namespace.task_names and not value.startswith("-"):
+        if task in namespace.task_names and (value == "-" or not value.startswith("-")):
             first = getattr(namespace[task].body, "first", "")
             if first and value not in namespace.task_names:
                 full.insert(index + 1, f"--{first}")

@@ -16,7 +16,7 @@ CHOICES = {
     "model": "model by name (default: the recommended one)",
 }
 TRY_NEXT = (
-    ('smolpc run --prompt "Explain recursion to a ten-year-old"', "ask something else"),
+    ('smolpc run "Explain recursion to a ten-year-old"', "ask something else"),
     ("smolpc models.list", "see the models"),
     ("smolpc profiles.list", "see why this engine was built"),
     ("smolpc artifacts.show", "see what exactly was built"),
@@ -75,7 +75,7 @@ def setup(
         _print_answer(console, answer)
     console.print("\nTry next:")
     for line, why in TRY_NEXT:
-        console.print(f"  {line:<58} {why}")
+        console.print(f"  {line:<49} {why}")
 
 
 @command(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from smolpc.errors import SmolpcError
+from smolpc.errors import SmolpcError, UsageError
 from smolpc.runtime.bindings import Bound
 from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.sampling import sampler
@@ -35,7 +35,21 @@ class Decoder:
     def __init__(self, bound: Bound, context: Any, vocabulary: Vocabulary) -> None:
         self._bound, self._llama = bound, bound.llama
         self._context, self._vocabulary = context, vocabulary
+        self._closed = False
         self._batch_size = int(self._llama.llama_n_batch(context))
+
+    def close(self) -> None:
+        """The context will be freed: a stream that is still open must not go on."""
+        self._closed = True
+
+    def require_open(self) -> None:
+        """Raise UsageError when the context was freed: the next call would crash."""
+        if self._closed:
+            raise UsageError(
+                "the engine is closed",
+                why="its 'with' block has ended",
+                next_step="read the stream inside the block, or open the engine again",
+            )
 
     def run(
         self,
@@ -82,6 +96,7 @@ class Decoder:
             text = stream.add(vocabulary.piece(token))
             if text:
                 yield text
+                self.require_open()
             if tally.generated >= limit:
                 tally.stop = "length"
                 return

@@ -57,7 +57,6 @@ class Engine:
         self.threads = threads
         self._closers: list[Callable[[], None]] = []
         self._busy = threading.Lock()
-        self._closed = False
         self.bound = bind(artifact_dir, artifact.lib_dir)
         llama = self.bound.llama
         try:
@@ -78,6 +77,7 @@ class Engine:
             raise
         self.vocabulary = Vocabulary(llama, self._model)
         self._decoder = Decoder(self.bound, handle, self.vocabulary)
+        self._closers.append(self._decoder.close)
         self._notes = notes + tuple(note for note in (cut, self._gpu_note(wanted)) if note)
         self.load_seconds = time.perf_counter() - start
 
@@ -154,8 +154,7 @@ class Engine:
         time to the first token counts (default: now).
         """
         self._require_open()
-        if self._closed:
-            raise UsageError("the engine is closed", next_step="open it again: open_current()")
+        self._decoder.require_open()
         if not self._busy.acquire(blocking=False):
             raise BusyError(
                 "this engine is generating already",
@@ -187,15 +186,9 @@ class Engine:
         limit = room if max_tokens is None else min(max_tokens, room)
         seed = secrets.randbits(32) if seed is None else seed
         tally = Tally()
-        for piece in self._decoder.run(
+        yield from self._decoder.run(
             tokens, limit, temperature, seed, ignore_end=ignore_end, tally=tally
-        ):
-            yield piece
-            if self._closed:  # freed while the caller held the stream
-                raise UsageError(
-                    "the engine was closed while it generated",
-                    next_step="read the stream inside the 'with' block",
-                )
+        )
         if tally.stop == "length" and limit == room:
             notes += (f"the answer stopped because the context of {self.context} tokens is full",)
         return self._result(len(tokens), tally, started, seed, temperature, notes)
@@ -265,7 +258,6 @@ class Engine:
 
     def close(self) -> None:
         """Free the context and the model; a second call does nothing."""
-        self._closed = True
         while self._closers:
             self._closers.pop()()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from smolpc.errors import PrerequisiteError, TrustError, UsageError
+from smolpc.errors import BusyError, PrerequisiteError, TrustError, UsageError
 from smolpc.runtime import abi, trust
 from smolpc.runtime.bindings import bind
 from smolpc.runtime.engine import Engine, Message, drain
@@ -135,6 +135,28 @@ def test_it_works_from_another_thread(engine: Engine) -> None:
     thread.start()
     thread.join()
     assert results[0].generated_tokens > 0
+
+
+def test_an_engine_answers_one_prompt_at_a_time(engine: Engine) -> None:
+    """Two at once would share one context: a crash, or another prompt's words."""
+    first = engine.stream("Count to ten.", max_tokens=8)
+    assert next(first) is not None
+    with pytest.raises(BusyError):
+        next(engine.stream("Name a colour.", max_tokens=8))
+    first.close()
+    assert engine.generate("Name a colour.", max_tokens=4).generated_tokens
+
+
+def test_a_stream_ends_with_its_engine(
+    real_artifact: Path, real_model: Path, manifest: Artifact
+) -> None:
+    with Engine(real_artifact, real_model, artifact=manifest, threads=2, context=256) as own:
+        pieces = own.stream("Count to ten.", max_tokens=50)
+        next(pieces)
+    with pytest.raises(UsageError):
+        list(pieces)
+    with pytest.raises(UsageError):
+        own.generate("Again.")
 
 
 def test_the_context_is_clamped_to_what_the_manifest_knows(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Provisioned, Smolpc
+from tests.integration.conftest import Provisioned, Smolpc, environment
 
 pytestmark = pytest.mark.integration
 
@@ -146,3 +149,35 @@ def test_a_prompt_longer_than_the_context_is_refused(
     done = smolpc("run", "--prompt", "word " * 600, "--context", "256", env=provisioned.env)
     assert done.returncode == 2
     assert "256" in done.stderr
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.35, 0.5, 1.0])
+def test_ctrl_c_ends_a_run_at_any_moment(provisioned: Provisioned, seconds: float) -> None:
+    """While Python starts, the model loads, the prompt is read, or text is generated."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "smolpc", "run", "Tell a long story.", "--max-tokens", "4000"],
+        env=environment(provisioned.env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    try:
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode in (130, -signal.SIGINT), said
+    assert "Exception ignored" not in said
+
+
+def test_text_that_is_not_utf8_is_answered(provisioned: Provisioned) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "smolpc", "run", "-", "--max-tokens", "4"],
+        env=environment({**provisioned.env, "PYTHONUTF8": "0", "LC_ALL": "C"}),
+        input=b"Say hi \xff\xfe ok",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
