@@ -95,7 +95,7 @@ class Engine:
 
     def prompt_text(self, prompt: Prompt, *, raw: bool = False) -> tuple[str, str]:
         """What the model reads for `prompt`, and a note when its template was not used."""
-        self._require_open()
+        self._decoder.require_open()
         template = self.bound.llama.llama_model_chat_template(self._model, None)
         if raw or not template:
             if not isinstance(prompt, str):
@@ -153,7 +153,6 @@ class Engine:
         number of tokens it asked for. `started` is the `perf_counter` moment from which the
         time to the first token counts (default: now).
         """
-        self._require_open()
         self._decoder.require_open()
         if not self._busy.acquire(blocking=False):
             raise BusyError(
@@ -208,10 +207,6 @@ class Engine:
             prompt, max_tokens=max_tokens, temperature=temperature, seed=seed, raw=raw
         )
         return drain(pieces, on_text)
-
-    def _require_open(self) -> None:
-        if not self._closers:  # the engine itself would crash on freed memory
-            raise RuntimeError("this Engine is closed")
 
     def _check_prompt(self, count: int, room: int) -> None:
         if count == 0:

@@ -166,7 +166,7 @@ def test_the_context_is_clamped_to_what_the_manifest_knows(
         real_artifact, real_model, artifact=manifest, threads=1, context=900, trained_context=512
     ) as small:
         result = small.generate("Hi", max_tokens=1)
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(UsageError, match="closed"):
         small.generate("Hi")
     assert result.context == 512
     assert "cut from 900 to 512" in result.notes[0]
