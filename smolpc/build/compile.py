@@ -57,5 +57,5 @@ def compile_targets(
         result = proc.run(
             argv, env=env, timeout=timeout, on_line=on_line, log=stream, guard=guard_of(build)
         )
-    if not result.ok:
-        raise explain("compiling the engine", result.output, str(log))
+        if not result.ok:
+            raise explain("compiling the engine", result.output, str(log))

@@ -126,6 +126,6 @@ def configure(
             log=stream,
             guard=guard_of(build),
         )
-    if not result.ok:
-        raise explain("configuring the engine", result.output, str(log))
+        if not result.ok:
+            raise explain("configuring the engine", result.output, str(log))
     files.write_atomic(mark, stamp.encode())
