@@ -92,27 +92,27 @@ proc.run(argv, guard=pathlib.Path(sys.argv[2] + '.lock'), timeout=99)
 """
 
 
-def test_a_guarded_program_and_its_children_die_with_a_killed_parent(tmp_path: Path) -> None:
+@pytest.fixture
+def killed(tmp_path: Path) -> list[int]:
+    """The pids of a guarded program and its child, whose smolpc was just killed with -9."""
     note = tmp_path / "pids"
     parent = subprocess.Popen([*python(GUARDED), GRANDCHILD, str(note)])
     while not note.exists() or not note.read_text().endswith(" "):
         time.sleep(0.05)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    for pid in note.read_text().split():
-        assert gone(int(pid))
+    return [int(pid) for pid in note.read_text().split()]
 
 
-def test_the_next_guarded_program_waits_until_the_last_one_is_gone(tmp_path: Path) -> None:
-    note = tmp_path / "pids"
-    parent = subprocess.Popen([*python(GUARDED), GRANDCHILD, str(note)])
-    while not note.exists() or not note.read_text().endswith(" "):
-        time.sleep(0.05)
-    os.kill(parent.pid, signal.SIGKILL)
-    parent.wait()
+def test_a_guarded_program_and_its_children_die_with_a_killed_parent(killed: list[int]) -> None:
+    assert all(gone(pid) for pid in killed)
+
+
+def test_the_next_guarded_program_waits_until_the_last_one_is_gone(
+    killed: list[int], tmp_path: Path
+) -> None:
     proc.run(python("pass"), guard=tmp_path / "pids.lock")
-    for pid in note.read_text().split():
-        assert gone(int(pid), within=0.1)
+    assert all(gone(pid, within=0.1) for pid in killed)
 
 
 def test_a_guarded_program_reports_its_own_exit_code(tmp_path: Path) -> None:

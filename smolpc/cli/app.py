@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
 from smolpc.console import Console
-from smolpc.errors import Interrupted, SmolpcError
+from smolpc.errors import Interrupted, SmolpcError, TrustError
+from smolpc.schema.report import Checked, VerifyReport
 
 JSON = "print one JSON object instead of text (schemas: docs/schemas)"
 
@@ -72,3 +73,24 @@ def command(
         return made
 
     return wrap
+
+
+def report_verified(
+    console: Console, checked: Sequence[Checked], *, kind: str, next_step: str
+) -> None:
+    """Print what was verified. Anything wrong ends the command with *not trusted*."""
+    bad = [item for item in checked if not item.ok]
+    if console.json:
+        console.emit(VerifyReport(ok=not bad, checked=tuple(checked)))
+    for item in checked:
+        console.print(f"{'✓' if item.ok else '✗'} {item.name}: {item.detail}")
+    if not checked:
+        console.print(f"there is no {kind} in the store: smolpc setup")
+    if bad and console.json:
+        raise Exit(code=TrustError.code)
+    if bad:
+        raise TrustError(
+            f"not as it was stored: {kind} {', '.join(item.name for item in bad)}",
+            why="; ".join(item.detail for item in bad),
+            next_step=next_step,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smolpc.cli.app import command
+from smolpc.cli.app import command, report_verified
 from smolpc.console import Console, human_bytes
 
 KEY = {"key": "first letters of the key (default: the engine in use)"}
@@ -79,11 +79,11 @@ def show(console: Console, key: str = "", json: bool = False) -> None:
 
 
 @command(first="key", help={"key": "first letters of a key (default: all)"})
-def verify(console: Console, key: str = "", json: bool = False) -> None:
+def verify(console: Console, key: str = "", json: bool = False) -> None:  # noqa: ARG001
     """Hash every file of the stored engines and compare with their manifests."""
     from smolpc import settings
-    from smolpc.errors import DoNotTrust, TrustError
-    from smolpc.schema.report import Checked, VerifyReport
+    from smolpc.errors import DoNotTrust
+    from smolpc.schema.report import Checked
     from smolpc.store import Store, artifacts
 
     chosen, _ = settings.load()
@@ -95,22 +95,8 @@ def verify(console: Console, key: str = "", json: bool = False) -> None:
             detail, ok = f"{len(artifact.files)} files are as recorded", True
         except DoNotTrust as error:
             detail, ok = error.why or error.what, False
-        checked.append(Checked(name=name, ok=ok, detail=detail))
-    bad = [item for item in checked if not item.ok]
-    if json:
-        console.emit(VerifyReport(ok=not bad, checked=tuple(checked)))
-    for item in checked:
-        console.print(f"{'✓' if item.ok else '✗'} {item.name[:16]}: {item.detail}")
-    if not checked:
-        console.print("no engine is stored yet: smolpc setup")
-    if bad and not json:
-        raise TrustError(
-            f"{len(bad)} of {len(checked)} engines were changed after they were built",
-            why="; ".join(item.detail for item in bad),
-            next_step=artifacts.REBUILD,
-        )
-    if bad:
-        raise SystemExit(TrustError.code)
+        checked.append(Checked(name=name[:16], ok=ok, detail=detail))
+    report_verified(console, checked, kind="engine", next_step="smolpc setup   (it repairs it)")
 
 
 @command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smolpc.cli.app import command
+from smolpc.cli.app import command, report_verified
 from smolpc.console import Console, human_bytes
 
 
@@ -76,13 +76,12 @@ def pull(console: Console, name: str = "", json: bool = False) -> None:
 
 
 @command(first="name", help={"name": "only this model (default: all that are here)"})
-def verify(console: Console, name: str = "", json: bool = False) -> None:
+def verify(console: Console, name: str = "", json: bool = False) -> None:  # noqa: ARG001
     """Hash the stored models again and compare with what was pinned."""
     from smolpc import settings
-    from smolpc.errors import TrustError
     from smolpc.models import storage
     from smolpc.provision.target import catalog_for, model_for
-    from smolpc.schema.report import Checked, VerifyReport
+    from smolpc.schema.report import Checked
     from smolpc.store import Store
 
     chosen, _ = settings.load({"model": name})
@@ -91,22 +90,9 @@ def verify(console: Console, name: str = "", json: bool = False) -> None:
     if name:
         wanted = model_for(catalog_for(chosen), chosen).file.sha256
         records = [record for record in records if record.sha256 == wanted]
-    checked = tuple(
+    checked = [
         Checked(name=result.record.name, ok=result.ok, detail=result.detail)
         for result in storage.verify(store.models, records, console.reporter)
-    )
-    bad = [item for item in checked if not item.ok]
-    if json:
-        console.emit(VerifyReport(ok=not bad, checked=checked))
-    for item in checked:
-        console.print(f"{'✓' if item.ok else '✗'} {item.name}: {item.detail}")
-    if not checked:
-        console.print("no model is stored here")
-    if bad and not json:
-        raise TrustError(
-            f"{len(bad)} of {len(checked)} models are not what was stored",
-            why="; ".join(f"{item.name}: {item.detail}" for item in bad),
-            next_step=f"smolpc models.pull {bad[0].name}",
-        )
-    if bad:
-        raise SystemExit(TrustError.code)
+    ]
+    bad = next((item.name for item in checked if not item.ok), "")
+    report_verified(console, checked, kind="model", next_step=f"smolpc models.pull {bad}")

@@ -20,7 +20,7 @@ from smolpc.store.layout import Store
 
 MANIFEST = "manifest.json"
 SENTINEL = "manifest.sha256"
-REBUILD = "smolpc artifacts.gc --damaged && smolpc setup"
+REBUILD = "smolpc setup   (it builds the engine again)"
 
 
 def entries(root: Path) -> dict[str, FileEntry]:

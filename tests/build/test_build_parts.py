@@ -46,11 +46,16 @@ def test_the_wish_for_jobs_wins() -> None:
     assert compiling.jobs_for(with_memory(1, 1), 7) == 7
 
 
-def test_what_would_change_the_bytes_is_removed_from_the_environment(tmp_path: Path) -> None:
+def test_what_would_change_the_bytes_is_removed_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("CFLAGS", "CC", "CPATH", "LD_PRELOAD", "NVCC_APPEND_FLAGS", "SOMETHING_NEW")
+    for name in names:
+        monkeypatch.setenv(name, "x")
     toolchain = choose(HOST, build_target(CATALOG.profiles["native"], HOST, RECIPE), CATALOG.tools)
     env = configure.environment(toolchain, tmp_path / "source", tmp_path / "build")
-    for name in ("CFLAGS", "CXXFLAGS", "LDFLAGS", "CC", "CPATH", "CMAKE_GENERATOR", "LD_PRELOAD"):
-        assert env[name] is None
+    assert all(env[name] is None for name in names)
+    assert "PATH" not in env, "it stays as it is"
     assert env["SOURCE_DATE_EPOCH"]
 
 

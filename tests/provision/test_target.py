@@ -59,34 +59,18 @@ def test_no_compiler_is_a_prerequisite(settings: Settings, monkeypatch: pytest.M
     assert caught.value.next_step.startswith("sudo apt-get install build-essential")
 
 
-def test_without_a_compiler_a_stored_engine_that_fits_is_reused(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("stored", [BEST, "linux-x86_64-avx2"])
+def test_without_a_compiler_the_best_stored_engine_that_fits_is_reused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, stored: str
 ) -> None:
-    whole = targets.choose_target(settings)
+    whole = targets.choose_target(msgspec.structs.replace(settings, profile=stored))
     folder = Store(settings.store_path).artifact(whole.key)
-    made = make(folder)
-    sealed = msgspec.structs.replace(made, key=whole.key, spec=whole.spec, profile=BEST)
-    artifacts.seal(folder, sealed)
+    changes = {"key": whole.key, "spec": whole.spec, "profile": stored}
+    artifacts.seal(folder, msgspec.structs.replace(make(folder), **changes))
     on(monkeypatch, without_compiler(hosts()["cloud-xeon-icelake-debian12"]))
     target = targets.choose_target(settings)
-    assert target.key == whole.key
-    assert target.toolchain is None
+    assert (target.key, target.profile.name, target.toolchain) == (whole.key, stored, None)
     assert any("reused" in note for note in target.notes)
-
-
-def test_without_a_compiler_another_profile_that_fits_will_do(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    simpler = "linux-x86_64-avx2"
-    named = msgspec.structs.replace(settings, profile=simpler)
-    whole = targets.choose_target(named)
-    folder = Store(settings.store_path).artifact(whole.key)
-    made = make(folder)
-    sealed = msgspec.structs.replace(made, key=whole.key, spec=whole.spec, profile=simpler)
-    artifacts.seal(folder, sealed)
-    on(monkeypatch, without_compiler(hosts()["cloud-xeon-icelake-debian12"]))
-    target = targets.choose_target(settings)
-    assert (target.key, target.profile.name) == (whole.key, simpler)
 
 
 def test_a_cross_profile_is_only_rendered(settings: Settings) -> None:
