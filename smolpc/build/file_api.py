@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,9 @@ class Reply:
             for item in self._read(self._kinds["toolchains"])["toolchains"]
         }
 
-    def products(self, targets: Iterable[str]) -> dict[Path, str]:
+    def products(self, targets: Iterable[str], omit: Collection[str] = ()) -> dict[Path, str]:
         """File -> target type, for the shared libraries, modules and programs that the
-        targets are or depend on."""
+        targets are or depend on, those of the targets in `omit` left out."""
         configuration = self._read(self._kinds["codemodel"])["configurations"][0]
         files = {item["name"]: item["jsonFile"] for item in configuration["targets"]}
         names = {item["id"]: item["name"] for item in configuration["targets"]}
@@ -65,7 +65,7 @@ class Reply:
             queue += [
                 names[item["id"]] for item in target.get("dependencies", []) if item["id"] in names
             ]
-            if target["type"] in PRODUCTS:
+            if target["type"] in PRODUCTS and name not in omit:
                 wanted = target["nameOnDisk"]
                 found |= {
                     self.build / item["path"]: target["type"]

@@ -37,7 +37,7 @@ def lib_dir(spec: BuildSpec) -> str:
 
 def assemble(target: Path, tree: Tree, build: Path, spec: BuildSpec, recipe: EngineRecipe) -> None:
     """Copy products, bindings and licences into the empty folder `target`."""
-    products = Reply(build).products(recipe.targets)
+    products = Reply(build).products(recipe.targets, recipe.omit)
     if not products:
         raise BuildError(
             "the build made no library and no program",

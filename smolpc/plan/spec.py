@@ -53,6 +53,7 @@ def build_spec(
         patches=patches(recipe),
         cmake=cmake_cache(target, recipe),
         targets=tuple(sorted(recipe.targets)),
+        omit=tuple(sorted(recipe.omit)),
         license_files=tuple(sorted(recipe.license_files)),
         triple=f"{target.arch}-{target.system}-{libc.name if libc else 'default'}",
         libc_floor=libc.version if libc else "",

@@ -93,6 +93,7 @@ class EngineRecipe(Value, kw_only=True):
     platform_cmake: dict[str, CacheEntries] = {}  # by system: linux, windows, darwin
     features: dict[str, Feature] = {}
     targets: tuple[str, ...]
+    omit: tuple[str, ...] = ()  # targets that are built with the others but not packaged
     seconds_per_core: float = 500  # compile time estimate, one core, plain CPU build
     source_bytes: Bytes = 0  # disk the unpacked source needs
     build_bytes: Bytes = 0  # disk the build tree needs

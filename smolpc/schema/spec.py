@@ -31,6 +31,7 @@ class BuildSpec(Value, kw_only=True):
     patches: tuple[str, ...]
     cmake: dict[str, str]
     targets: tuple[str, ...]
+    omit: tuple[str, ...]
     license_files: tuple[str, ...]
     triple: str  # arch-system-libc
     libc_floor: str

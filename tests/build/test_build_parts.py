@@ -116,6 +116,7 @@ def test_products_are_the_targets_and_what_they_depend_on(tmp_path: Path) -> Non
     write_reply(tmp_path)
     found = {path.name: kind for path, kind in Reply(tmp_path).products(["app"]).items()}
     assert found == {"app.exe": "EXECUTABLE", "core.dll": "SHARED_LIBRARY"}
+    assert [path.name for path in Reply(tmp_path).products(["app"], ["core"])] == ["app.exe"]
     assert Reply(tmp_path).cache() == {"GGML_AVX2": "ON"}
 
 

@@ -86,6 +86,7 @@ RECIPE_CHANGES: dict[str, object] = {
     "cmake": {**RECIPE.cmake, "GGML_LTO": "ON"},
     "targets": ("llama",),
     "license_files": ("LICENSE",),
+    "omit": (),
     "bindings": None,
 }
 

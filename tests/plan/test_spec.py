@@ -23,6 +23,7 @@ BASE = BuildSpec(
     patches=("3" * 64, "4" * 64),
     cmake={"GGML_AVX2": "ON", "GGML_FMA": "ON", "CMAKE_BUILD_TYPE": "Release"},
     targets=("ggml", "llama"),
+    omit=(),
     license_files=("LICENSE",),
     triple="x86_64-linux-glibc",
     libc_floor="2.36",
@@ -48,6 +49,7 @@ CHANGES: dict[str, Any] = {
     "patches": ("4" * 64, "3" * 64),  # the order of patches matters
     "cmake": {**BASE.cmake, "GGML_AVX2": "OFF"},
     "targets": ("ggml",),
+    "omit": ("ggml-cpu-x",),
     "license_files": ("LICENSE", "AUTHORS"),
     "triple": "x86_64-linux-musl",
     "libc_floor": "2.28",
