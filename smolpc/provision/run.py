@@ -23,9 +23,9 @@ from smolpc.settings import Settings
 from smolpc.store import Store, refusals
 
 
-def make_plan(target: Target, store: Store, *, reporter: Reporter | None = None) -> Plan:
+def make_plan(target: Target, store: Store) -> Plan:
     """Every step with its state and cost, as found in the store right now."""
-    work = Work(target, store, reporter or Silent())
+    work = Work(target, store, Silent())
     steps = graph.render(
         target.settings.pipeline,
         target.pipeline_text,

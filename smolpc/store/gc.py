@@ -101,14 +101,15 @@ def _recent(folder: Path) -> bool:
     return sentinel.exists() and time.time() - sentinel.stat().st_mtime < NEW
 
 
-def _collectable(store: Store, path: Path) -> bool:
-    return _idle(path) and not _being_pulled(store, path.name)
-
-
 def _idle(path: Path) -> bool:
     """Whether nothing was written here for an hour: a download may still be running."""
     inside = [item.lstat().st_mtime for item in files.walk(path)] if path.is_dir() else []
     return time.time() - max([path.lstat().st_mtime, *inside]) > IDLE
+
+
+def _collectable(store: Store, path: Path) -> bool:
+    """Whether nobody is at work on this leftover."""
+    return _idle(path) and not _being_pulled(store, path.name)
 
 
 def _unsound(root: Path) -> bool:
@@ -139,7 +140,7 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
         elif folder.name not in needed and not _recent(folder):
             garbage.append((folder, "no kept generation uses this artifact"))
     for folder in sorted([*store.models.glob(".*"), *store.tools.glob(".*")]):
-        if folder.is_dir() and _idle(folder) and not _being_pulled(store, folder.name):
+        if folder.is_dir() and _collectable(store, folder):
             garbage.append((folder, "an interrupted download or removal"))
     for area, why in (
         (store.tmp, "left by an interrupted run"),
