@@ -27,6 +27,6 @@ namespace = Collection(
     version.version,
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),
-    models=Collection(models.list_, models.pull, models.verify),
+    models=Collection(*models.TASKS),
     config=Collection(config.show),
 )

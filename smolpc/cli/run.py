@@ -58,7 +58,7 @@ def run(
     record = None
     if model:
         manifest = model_for(catalog_for(chosen), chosen)
-        record = storage.require(store.models, manifest.file.sha256, manifest.name)
+        record = storage.require(store.models, manifest.sha256, manifest.name)
     with open_engine(store, chosen, host_for(chosen), model=record) as engine:
         result = engine.generate(
             text,

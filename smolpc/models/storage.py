@@ -84,7 +84,7 @@ def write_record(folder: Path, manifest: ModelManifest, source: str) -> ModelRec
     state = (folder / manifest.file.filename).stat()
     record = ModelRecord(
         name=manifest.name,
-        sha256=manifest.file.sha256,
+        sha256=manifest.sha256,
         size=state.st_size,
         filename=manifest.file.filename,
         mtime_ns=state.st_mtime_ns,

@@ -84,15 +84,15 @@ class Work:
     def model_state(self) -> Known:
         """Whether the model is in the store, unchanged since it was verified."""
         model = _model(self)
-        record = storage.find(self.store.models, model.file.sha256)
-        output = str(storage.folder_of(self.store.models, model.file.sha256))
+        record = storage.find(self.store.models, model.sha256)
+        output = str(storage.folder_of(self.store.models, model.sha256))
         if record is not None and storage.has_size(self.store.models, record):
             done = storage.as_recorded(self.store.models, record)
             reason = "" if done else "it was copied or touched: it is hashed again"
             return Known(done=done, reason=reason, output=output, key=record.sha256)
         return Known(
             output=output,
-            key=model.file.sha256,
+            key=model.sha256,
             fetch_bytes=storage.bytes_to_fetch(model),
             disk_bytes=storage.bytes_on_disk(model),
         )
@@ -283,7 +283,7 @@ class Activate:
 
     def known(self, work: Work, _: Step) -> Known:
         now = generations.current(work.store)
-        wanted = (work.target.key, _model(work).file.sha256, work.target.profile.name)
+        wanted = (work.target.key, _model(work).sha256, work.target.profile.name)
         same = (
             now is not None
             and (now.artifact, now.model, now.profile) == wanted
@@ -304,7 +304,7 @@ class Activate:
             work.store,
             profile=work.target.profile.name,
             artifact=work.target.key,
-            model=model.file.sha256,
+            model=model.sha256,
             model_name=model.name,
             notes=work.target.notes,
         )

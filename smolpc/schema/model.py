@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from smolpc.errors import UsageError
 from smolpc.schema.base import Bytes, Name, Sha256, Value
 
 
@@ -37,11 +38,19 @@ class HttpsSource(Value, tag_field="kind", tag="https", kw_only=True):
     url: str
 
 
+class HubSource(Value, tag_field="kind", tag="huggingface", kw_only=True):
+    """A file of a Hugging Face repository at one revision; `HF_ENDPOINT` moves the hub."""
+
+    repo: str  # "owner/name"
+    revision: str = "main"  # a commit id for everything that is pinned
+    file: str
+
+
 class FileSource(Value, tag_field="kind", tag="file", kw_only=True):
     path: str
 
 
-ModelSource = WheelSource | WheelPartsSource | HttpsSource | FileSource
+ModelSource = WheelSource | WheelPartsSource | HttpsSource | HubSource | FileSource
 
 
 class License(Value, kw_only=True):
@@ -63,19 +72,37 @@ class Architecture(Value, kw_only=True):
     value_length: int
     feed_forward: int
     vocabulary: int
-    sliding_window: int | None = None
+    sliding_window: int | None = None  # tokens
+    sliding_window_pattern: int | None = None  # every n-th layer attends to everything
+    experts: int | None = None
+    experts_used: int | None = None
+    expert_feed_forward: int | None = None
+    tied_output: bool = False  # no output.weight in the file: the embedding serves as it
 
 
 class ModelFile(Value, kw_only=True):
+    """The file. `sha256` None: nobody has pinned it yet, and `unverified` says why; such a
+    file, and one whose digest rests on a single source, needs `--allow-unpinned`."""
+
     filename: str
     size: Bytes
-    sha256: Sha256
+    sha256: Sha256 | None
     quantization: str
     sources: tuple[ModelSource, ...]
+    unverified: str = ""  # why the digest is missing or not confirmed; "": it is confirmed
+
+
+class Defaults(Value, kw_only=True):
+    """What an imported model brings along for its users. Empty: what the GGUF says."""
+
+    system: str = ""  # system prompt
+    template: str = ""  # Ollama's (Go) template; the GGUF's own Jinja template is what runs
+    options: dict[str, str | int | float | bool | tuple[str, ...]] = {}  # "temperature": 0.7
+    license_text: str = ""
 
 
 class ModelManifest(Value, kw_only=True):
-    """One model in one quantization, as one verified GGUF file."""
+    """One model in one quantization, as one GGUF file. Expanded from its family's YAML."""
 
     name: Name
     aliases: tuple[str, ...] = ()
@@ -89,3 +116,18 @@ class ModelManifest(Value, kw_only=True):
     context_length: int  # tokens the model was trained for
     tested_engines: tuple[str, ...] = ()
     default: bool = False  # the one that `setup` takes when nothing is named
+    defaults: Defaults | None = None
+    parent: Sha256 | None = None  # the model that this one was quantized from
+    origin: str = ""  # for people: "imported from Ollama (llama3.2:1b)"
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the file. Raises UsageError when nobody has pinned it yet."""
+        if self.file.sha256 is None:
+            raise UsageError(
+                f"the digest of the model {self.name} is not known",
+                why=self.file.unverified or "its manifest has no sha256",
+                next_step=f"smolpc models.pull {self.name} --allow-unpinned"
+                "   (it records the digest of the first download)",
+            )
+        return self.file.sha256
