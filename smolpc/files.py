@@ -27,10 +27,11 @@ def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> st
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
+    buffer = memoryview(bytearray(CHUNK))
     with path.open("rb", buffering=0) as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            on_bytes(len(chunk))
+        while count := stream.readinto(buffer):
+            digest.update(buffer[:count])
+            on_bytes(count)
     return digest.hexdigest()
 
 

@@ -29,18 +29,20 @@ def command(
     *,
     help: dict[str, str] | None = None,  # noqa: A002 - invoke's word
     first: str = "",
+    events: bool = False,
 ) -> Callable[[Callable[..., None]], Task[Callable[..., None]]]:
     """Make an invoke task of `function(console, ...)`.
 
     `first` names an option whose flag may be left out when it comes first: `smolpc
-    models.pull NAME` (see `main.spelled_out`). A SmolpcError becomes its message and its
-    exit code; Ctrl-C becomes `Interrupted`.
+    models.pull NAME` (see `main.spelled_out`). With `events`, `--json` reports the progress
+    on stderr, as JSON lines. A SmolpcError becomes its message and its exit code; Ctrl-C
+    becomes `Interrupted`.
     """
 
     def wrap(function: Callable[..., None]) -> Task[Callable[..., None]]:
         @functools.wraps(function)
         def run(_: Context, **options: Any) -> None:
-            console = Console(json=bool(options.get("json")))
+            console = Console(json=bool(options.get("json")), events=events)
             try:
                 function(console, **options)
             except SmolpcError as error:
@@ -53,7 +55,6 @@ def command(
             except BrokenPipeError as error:  # `smolpc profiles.list | head`
                 quiet_exit()
                 raise Exit(code=0) from error
-
             except OSError as error:
                 from smolpc import files
 
@@ -66,7 +67,7 @@ def command(
 
         texts = dict(help or {})
         if "json" in run.__wrapped__.__annotations__:
-            texts["json"] = JSON
+            texts["json"] = JSON + ("; progress as JSON lines on stderr" if events else "")
         run.first = first  # type: ignore[attr-defined]
         run.options = dict(texts)  # type: ignore[attr-defined]
         made: Task[Callable[..., None]] = task(name=name, help=texts, auto_shortflags=False)(run)
