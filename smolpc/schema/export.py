@@ -21,6 +21,7 @@ from smolpc.schema.plan import Plan
 from smolpc.schema.profile import Profile
 from smolpc.schema.result import RunResult
 from smolpc.schema.spec import BuildSpec
+from smolpc.schema.storage_report import StorageReport
 
 EXPORTED: dict[str, type] = {
     "profile": Profile,
@@ -45,6 +46,7 @@ EXPORTED: dict[str, type] = {
     "verify-report": report.VerifyReport,
     "gc-report": report.GcReport,
     "models-report": report.ModelsReport,
+    "storage-report": StorageReport,
     "pull-report": report.PullReport,
     "build-report": report.BuildReport,
     "setup-report": report.SetupReport,
