@@ -15,6 +15,7 @@ import msgspec
 from smolpc.schema import report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
+from smolpc.schema.hardware import Speeds
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.plan import Plan
@@ -28,6 +29,7 @@ EXPORTED: dict[str, type] = {
     "engine-recipe": EngineRecipe,
     "tool-recipe": ToolRecipe,
     "model-manifest": ModelManifest,
+    "speeds": Speeds,
     "host": Host,
     "plan": Plan,
     "build-spec": BuildSpec,
