@@ -62,7 +62,7 @@ def _known(table: Sequence[Bandwidth], names: Iterable[str]) -> float | None:
 def memory_reader(cpu: Cpu, speeds: Speeds, measured: float | None = None) -> Reader:
     """The memory of the processor. `measured` is its bandwidth in bytes a second, if known."""
     if measured:
-        return Reader(rate=measured, factor=MEASURED, limit=SHARED)
+        return Reader(rate=measured * speeds.copy_efficiency, factor=MEASURED, limit=SHARED)
     gbps = _known(speeds.cpus, (cpu.brand, cpu.microarchitecture))
     return Reader(
         rate=(gbps or speeds.unknown_cpu_gbps) * GB * speeds.cpu_efficiency,

@@ -40,5 +40,6 @@ class Speeds(Value, kw_only=True):
     unknown_cpu_gbps: Rate
     kernels: tuple[CpuKernel, ...]
     cpu_efficiency: Annotated[float, msgspec.Meta(gt=0, le=1)]  # share that decoding reaches
+    copy_efficiency: Annotated[float, msgspec.Meta(gt=0, le=1)]  # of a measured bandwidth
     gpu_efficiency: Annotated[float, msgspec.Meta(gt=0, le=1)]
     seconds_per_token: float  # fixed cost of one token: sampling, launching, synchronising
