@@ -14,9 +14,12 @@ def words(count: int) -> list[str]:
     return [f"{SYLLABLES[i % 11]}{i // 11:x}" for i in range(count)]
 
 
-def qwen2_14b(vocabulary: int = 152064, merges: int = 151387) -> tuple[bytes, int]:
-    """The header of a Qwen2.5 14B in Q4_K_M, and the size of the whole file in bytes."""
-    layers, width, kv, ffn = 48, 5120, 1024, 13824
+def qwen2_14b(width: int = 5120, ffn: int = 13824) -> tuple[bytes, int]:
+    """The header of a Qwen2.5 14B in Q4_K_M, and the size of the whole file in bytes.
+
+    A smaller `width` and `ffn` (multiples of 256) give the same header before smaller weights.
+    """
+    layers, kv, vocabulary, merges = 48, 1024, 152064, 151387
     tokens = words(vocabulary)
     metadata: list[tuple[str, Any]] = [
         ("general.architecture", "qwen2"),
