@@ -69,5 +69,5 @@ def loadable(shape: Shape, settings: FitSettings) -> str:
         for layer in shape.layers
         if layer.attention != "none"
     ):
-        return f"the heads of this model are not a multiple of the {block} that {settings.kv_type} packs"
+        return f"{settings.kv_type} packs {block} values, the heads are no multiple of that"
     return ""

@@ -25,7 +25,7 @@ residuals.
 
 from __future__ import annotations
 
-from smolpc.plan.fit.cache import bytes_of, cells, layer_cache, micro_batch, quantized
+from smolpc.plan.fit.cache import cells, layer_cache, micro_batch, quantized
 from smolpc.schema.fit import FitSettings, Layer, Shape
 
 F16, F32, INDEX = 2, 4, 8
@@ -138,18 +138,12 @@ def pipeline_copies(shape: Shape, settings: FitSettings, *, first: bool) -> int:
     """What a GPU keeps more of when several form a pipeline: `COPIES` of the inputs, of the
     residual that comes in (twice behind the first GPU: with and without the feed-forward part)
     and, behind the first, of a recurrent layer's projection."""
-    tokens = micro_batch(settings) * F32
-    projected = max((layer.projected for layer in shape.layers), default=0) * tokens
-    rows = (
-        row(shape, settings) + projected
-        if first
-        else COPIES * (2 * row(shape, settings) + projected)
-    )
-    return (
-        (COPIES - 1) * inputs(shape, settings)
-        + rows
-        + ((COPIES - 1) * row(shape, settings) if first else 0)
-    )
+    rows, again = row(shape, settings), (COPIES - 1) * inputs(shape, settings)
+    projected = max((layer.projected for layer in shape.layers), default=0)
+    projected *= micro_batch(settings) * F32
+    if first:
+        return again + COPIES * rows + projected
+    return again + COPIES * (2 * rows + projected)
 
 
 def offloads(settings: FitSettings) -> bool:
@@ -160,6 +154,3 @@ def offloads(settings: FitSettings) -> bool:
 def logits_kept(shape: Shape, settings: FitSettings) -> int:
     """The buffer that the caller reads logits from: one row a sequence (output_reserve)."""
     return settings.sequences * shape.vocabulary * F32
-
-
-__all__ = ["bytes_of", "inputs", "layer_peak", "logits_kept", "offloads", "output_peak", "row"]

@@ -31,7 +31,7 @@ def estimate(shape: Shape, settings: FitSettings, devices: Sequence[Device]) -> 
     gpus = tuple(device for device in devices if device.kind != "cpu")
     layout = place(shape, settings, gpus)
     uses = [_host(shape, settings, host, gpus, layout)]
-    uses += [_gpu(shape, settings, gpu, index, gpus, layout) for index, gpu in enumerate(gpus)]
+    uses += [_gpu(shape, settings, gpu, index, layout) for index, gpu in enumerate(gpus)]
     return Estimate(
         settings=settings,
         devices=tuple(uses),
@@ -84,7 +84,6 @@ def _gpu(
     s: FitSettings,
     gpu: Device,
     number: int,
-    gpus: Sequence[Device],
     layout: Layout,
 ) -> DeviceUse:
     """One GPU: its layers without the experts that stay on the CPU; the output on the last."""
