@@ -15,6 +15,7 @@ import msgspec
 from smolpc.schema import report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
+from smolpc.schema.family import Family
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.plan import Plan
@@ -26,6 +27,7 @@ EXPORTED: dict[str, type] = {
     "profile": Profile,
     "engine-recipe": EngineRecipe,
     "tool-recipe": ToolRecipe,
+    "model-family": Family,
     "model-manifest": ModelManifest,
     "host": Host,
     "plan": Plan,
