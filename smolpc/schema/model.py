@@ -139,13 +139,18 @@ class ModelManifest(Value, kw_only=True):
         return self.aliases[0] if self.aliases else self.name
 
     @property
+    def typed(self) -> str:
+        """`short` for a command line: in quotes where it holds a space."""
+        return f'"{self.short}"' if " " in self.short else self.short
+
+    @property
     def sha256(self) -> str:
         """The digest of the file. Raises UsageError when nobody has pinned it yet."""
         if self.file.sha256 is None:
             raise UsageError(
                 f"the digest of the model {self.name} is not known",
                 why=self.file.unverified or "its manifest has no sha256",
-                next_step=f"smolpc models.pull {self.short} --allow-unpinned"
+                next_step=f"smolpc models.pull {self.typed} --allow-unpinned"
                 "   (it records the digest of the first download)",
             )
         return self.file.sha256
