@@ -164,12 +164,17 @@ def copy_file(source: Path, target: Path) -> None:
     target.chmod(0o755 if is_executable(source) else 0o644)
 
 
-def free_bytes(path: Path) -> int:
-    """Free bytes for this user on the disk that holds `path` or its nearest parent."""
+def nearest(path: Path) -> Path:
+    """`path`, or its nearest parent that exists."""
     probe = path.absolute()
     while not probe.exists():
         probe = probe.parent
-    return shutil.disk_usage(probe).free
+    return probe
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes for this user on the disk that holds `path` or its nearest parent."""
+    return shutil.disk_usage(nearest(path)).free
 
 
 def require_space(path: Path, needed: int, what: str) -> None:

@@ -12,9 +12,9 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
-from smolpc.console import Console
+from smolpc.console import Console, human_bytes
 from smolpc.errors import Interrupted, SmolpcError, TrustError
-from smolpc.schema.report import Checked, VerifyReport
+from smolpc.schema.report import Checked, Garbage, GcReport, VerifyReport
 
 JSON = "print one JSON object instead of text (schemas: docs/schemas)"
 
@@ -95,3 +95,14 @@ def report_verified(
             why="; ".join(item.detail for item in bad),
             next_step=next_step,
         )
+
+
+def report_removed(console: Console, items: Sequence[Garbage], *, dry_run: bool) -> None:
+    """Print what was removed, or with `dry_run` what would be."""
+    total = sum(item.bytes for item in items)
+    if console.json:
+        console.emit(GcReport(dry_run=dry_run, bytes=total, removed=tuple(items)))
+    for item in items:
+        console.print(f"{human_bytes(item.bytes):>10}  {item.path}   ({item.why})")
+    verb = "can be freed" if dry_run else "freed"
+    console.print(f"{human_bytes(total)} {verb}" if items else "nothing to remove")

@@ -16,12 +16,14 @@ from smolpc.schema import report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.family import Family
+from smolpc.schema.hardware import Speeds
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.plan import Plan
 from smolpc.schema.profile import Profile
 from smolpc.schema.result import RunResult
 from smolpc.schema.spec import BuildSpec
+from smolpc.schema.storage_report import StorageReport
 
 EXPORTED: dict[str, type] = {
     "profile": Profile,
@@ -29,6 +31,7 @@ EXPORTED: dict[str, type] = {
     "tool-recipe": ToolRecipe,
     "model-family": Family,
     "model-manifest": ModelManifest,
+    "speeds": Speeds,
     "host": Host,
     "plan": Plan,
     "build-spec": BuildSpec,
@@ -47,6 +50,7 @@ EXPORTED: dict[str, type] = {
     "verify-report": report.VerifyReport,
     "gc-report": report.GcReport,
     "models-report": report.ModelsReport,
+    "storage-report": StorageReport,
     "pull-report": report.PullReport,
     "build-report": report.BuildReport,
     "setup-report": report.SetupReport,

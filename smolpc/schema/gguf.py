@@ -6,10 +6,10 @@ from smolpc.schema.base import Bytes, Value
 
 
 class Elided(Value, kw_only=True):
-    """A long metadata array (such as the vocabulary), of which only this is kept."""
+    """A long metadata array (such as the vocabulary) or text, of which only this is kept."""
 
-    kind: str  # GGUF value type of the elements: "string", "float32", ...
-    count: int
+    kind: str  # GGUF value type of the elements: "string", "float32", ...; "text": one text
+    count: int  # elements; bytes of a text
 
 
 Scalar = str | int | float | bool
