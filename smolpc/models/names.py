@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from smolpc.catalog import Catalog, resolve_model
 from smolpc.catalog.families import file_name_problem, hub_problem
 from smolpc.errors import UsageError
+from smolpc.models import licenses
 from smolpc.net.places import host_of, local_path, shown
 from smolpc.schema.base import Value
 from smolpc.schema.model import (
@@ -29,7 +30,7 @@ from smolpc.schema.model import (
 )
 
 HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
-UNKNOWN_LICENSE = License(id="NOASSERTION", name="not known")  # SPDX's word for it
+UNKNOWN_LICENSE = License(id=licenses.UNKNOWN, name="not known")
 DRIVE = re.compile(r"[A-Za-z]:[\\/]")  # of Windows
 PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 QUANTIZATION = re.compile(
