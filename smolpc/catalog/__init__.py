@@ -15,6 +15,7 @@ from smolpc.catalog.profiles import load_profiles
 from smolpc.catalog.reading import convert, did_you_mean, read_mapping
 from smolpc.errors import UsageError
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
+from smolpc.schema.hardware import Speeds
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.profile import Profile
 
@@ -52,6 +53,11 @@ class Catalog:
     @functools.cached_property
     def models(self) -> dict[str, ModelManifest]:
         return self._all("models", ModelManifest)
+
+    @functools.cached_property
+    def speeds(self) -> Speeds:
+        """What speed estimates are made from (`recipes/hardware/speeds.yaml`)."""
+        return _known(self._all("hardware", Speeds), "speeds", "hardware")
 
     def profile(self, name: str) -> Profile:
         """The profile of that name. Raises UsageError with a did-you-mean."""
