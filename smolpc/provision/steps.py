@@ -270,11 +270,7 @@ class PullModel:
         from smolpc.models import download
 
         download.pull(
-            _model(work),
-            work.store.models,
-            work.store.downloads,
-            settings=work.index,
-            reporter=work.reporter,
+            _model(work), work.store, work.target.settings, reporter=work.reporter
         )
 
 
