@@ -1,7 +1,8 @@
 """The only door to the screen.
 
 Text for people goes to stdout; progress and errors go to stderr; with `--json` stdout
-holds exactly one JSON object. rich is imported only when a table or a live progress bar
+holds exactly one JSON object, and commands that take long write progress events, one JSON
+object a line, to stderr. rich is imported only when a table or a live progress bar
 is drawn on a terminal.
 """
 
@@ -12,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 LINE_EVERY = 15.0  # seconds between progress lines when the output is not a terminal
+EVENT_EVERY = 0.5  # seconds between the progress events of `--json`
 
 
 def human_bytes(count: float) -> str:
@@ -77,6 +79,37 @@ class Silent:
 
     def check(self) -> None:
         pass
+
+
+class Cancellable:
+    """A reporter whose tasks stop the work they report on once `stop` is set, in whichever
+    thread: they raise what `error` makes."""
+
+    def __init__(
+        self, reporter: Reporter, stop: threading.Event, error: Callable[[], Exception]
+    ) -> None:
+        self.reporter, self.stop, self.error = reporter, stop, error
+
+    @contextmanager
+    def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
+        with self.reporter.task(title, total=total, unit=unit) as inner:
+            yield _CancellableTask(inner, self)
+
+    def note(self, text: str) -> None:
+        self.reporter.note(text)
+
+    def check(self) -> None:
+        if self.stop.is_set():
+            raise self.error()
+
+
+class _CancellableTask:
+    def __init__(self, inner: Task, reporter: Cancellable) -> None:
+        self.inner, self.reporter = inner, reporter
+
+    def update(self, done: float, total: float | None = None) -> None:
+        self.reporter.check()
+        self.inner.update(done, total)
 
 
 class _LineTask:
@@ -137,6 +170,64 @@ class Lines:
     def note(self, text: str) -> None:
         self.out.write(f"{text}\n")  # one write: several threads report
         self.out.flush()
+
+    def check(self) -> None:
+        pass
+
+
+class _EventTask:
+    """Progress as JSON lines, one every half a second at most."""
+
+    def __init__(self, events: Events, title: str, total: float | None, unit: str) -> None:
+        self.events, self.title, self.total, self.unit = events, title, total, unit
+        self.start = self.last = time.monotonic()
+        self.done = 0.0
+        self.first: float | None = None
+
+    def update(self, done: float, total: float | None = None) -> None:
+        self.done, self.total = done, total if total is not None else self.total
+        if self.first is None:
+            self.first = done
+        if time.monotonic() - self.last >= EVENT_EVERY:
+            self.report("progress")
+
+    def report(self, event: str) -> None:
+        self.last = time.monotonic()
+        rate = (self.done - (self.first or 0)) / max(self.last - self.start, 1e-6)
+        left = (self.total - self.done) / rate if self.total and rate > 0 else None
+        self.events.write(
+            event=event,
+            task=self.title,
+            done=self.done,
+            total=self.total,
+            unit=self.unit,
+            rate=rate,
+            seconds_left=left,
+        )
+
+
+class Events:
+    """Progress for programs: one JSON object a line, on stderr. `event` is one of start,
+    progress, done, note; rates are per second."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.out = out or sys.stderr
+
+    def write(self, **event: Any) -> None:
+        import msgspec
+
+        self.out.write(msgspec.json.encode(event).decode() + "\n")  # one write: threads report
+        self.out.flush()
+
+    @contextmanager
+    def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
+        task = _EventTask(self, title, total, unit)
+        task.report("start")
+        yield task
+        task.report("done")
+
+    def note(self, text: str) -> None:
+        self.write(event="note", text=text)
 
     def check(self) -> None:
         pass
@@ -223,14 +314,14 @@ class Bars:
 class Console:
     """What a command prints to."""
 
-    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
+    def __init__(self, *, json: bool = False, events: bool = False) -> None:
         self.json = json
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a Windows pipe may not know "✓"
         self.reporter: Reporter
-        if json or quiet:
-            self.reporter = Silent()
+        if json:
+            self.reporter = Events() if events else Silent()
         elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             self.reporter = Bars()
         else:
@@ -299,6 +390,8 @@ class Console:
                 next=error.next_step,
             )
             self.emit(ErrorReport(error=body))
+            if isinstance(self.reporter, Events):
+                return  # stderr holds events only, and the object says everything
         red, plain = (
             ("\x1b[31m", "\x1b[0m")
             if sys.stderr.isatty() and not os.environ.get("NO_COLOR")

@@ -27,10 +27,11 @@ def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> st
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
+    buffer = memoryview(bytearray(CHUNK))
     with path.open("rb", buffering=0) as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            on_bytes(len(chunk))
+        while count := stream.readinto(buffer):
+            digest.update(buffer[:count])
+            on_bytes(count)
     return digest.hexdigest()
 
 
@@ -163,12 +164,17 @@ def copy_file(source: Path, target: Path) -> None:
     target.chmod(0o755 if is_executable(source) else 0o644)
 
 
-def free_bytes(path: Path) -> int:
-    """Free bytes for this user on the disk that holds `path` or its nearest parent."""
+def nearest(path: Path) -> Path:
+    """`path`, or its nearest parent that exists."""
     probe = path.absolute()
     while not probe.exists():
         probe = probe.parent
-    return shutil.disk_usage(probe).free
+    return probe
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes for this user on the disk that holds `path` or its nearest parent."""
+    return shutil.disk_usage(nearest(path)).free
 
 
 def require_space(path: Path, needed: int, what: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smolpc import console
-from smolpc.console import Console, Lines, human_bytes, human_seconds
+from smolpc.console import Console, Events, Lines, human_bytes, human_seconds
+from smolpc.errors import SmolpcError
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,36 @@ def test_progress_in_a_log_has_rate_and_time_left(monkeypatch: pytest.MonkeyPatc
         task.update(40_000_000)
     assert "40.0 MB of 100.0 MB, 2.0 MB/s, 30 s left" in out.getvalue()
     assert "\x1b" not in out.getvalue()
+
+
+def test_events_are_json_lines_with_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1.0, 1.1, *[20.0] * 9])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    out = io.StringIO()
+    with Events(out).task("Get model", total=100) as task:
+        task.update(0)
+        task.update(40)
+    Events(out).note("a mirror did not answer")
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["start", "progress", "done", "note"]
+    assert events[1] == {
+        "event": "progress",
+        "task": "Get model",
+        "done": 40,
+        "total": 100,
+        "unit": "B",
+        "rate": 2.0,
+        "seconds_left": 30.0,
+    }
+
+
+def test_an_error_of_a_command_with_events_is_the_one_object(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Console(json=True, events=True).error(SmolpcError("it broke", next_step="smolpc doctor"))
+    said = capsys.readouterr()
+    assert json.loads(said.out)["error"]["what"] == "it broke"
+    assert said.err == ""
 
 
 def test_a_failed_task_is_not_reported_as_done() -> None:

@@ -12,9 +12,9 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
-from smolpc.console import Console
+from smolpc.console import Console, human_bytes
 from smolpc.errors import Interrupted, SmolpcError, TrustError
-from smolpc.schema.report import Checked, VerifyReport
+from smolpc.schema.report import Checked, Garbage, GcReport, VerifyReport
 
 JSON = "print one JSON object instead of text (schemas: docs/schemas)"
 
@@ -29,18 +29,20 @@ def command(
     *,
     help: dict[str, str] | None = None,  # noqa: A002 - invoke's word
     first: str = "",
+    events: bool = False,
 ) -> Callable[[Callable[..., None]], Task[Callable[..., None]]]:
     """Make an invoke task of `function(console, ...)`.
 
     `first` names an option whose flag may be left out when it comes first: `smolpc
-    models.pull NAME` (see `main.spelled_out`). A SmolpcError becomes its message and its
-    exit code; Ctrl-C becomes `Interrupted`.
+    models.pull NAME` (see `main.spelled_out`). With `events`, `--json` reports the progress
+    on stderr, as JSON lines. A SmolpcError becomes its message and its exit code; Ctrl-C
+    becomes `Interrupted`.
     """
 
     def wrap(function: Callable[..., None]) -> Task[Callable[..., None]]:
         @functools.wraps(function)
         def run(_: Context, **options: Any) -> None:
-            console = Console(json=bool(options.get("json")))
+            console = Console(json=bool(options.get("json")), events=events)
             try:
                 function(console, **options)
             except SmolpcError as error:
@@ -53,7 +55,6 @@ def command(
             except BrokenPipeError as error:  # `smolpc profiles.list | head`
                 quiet_exit()
                 raise Exit(code=0) from error
-
             except OSError as error:
                 from smolpc import files
 
@@ -66,7 +67,7 @@ def command(
 
         texts = dict(help or {})
         if "json" in run.__wrapped__.__annotations__:
-            texts["json"] = JSON
+            texts["json"] = JSON + ("; progress as JSON lines on stderr" if events else "")
         run.first = first  # type: ignore[attr-defined]
         run.options = dict(texts)  # type: ignore[attr-defined]
         made: Task[Callable[..., None]] = task(name=name, help=texts, auto_shortflags=False)(run)
@@ -94,3 +95,14 @@ def report_verified(
             why="; ".join(item.detail for item in bad),
             next_step=next_step,
         )
+
+
+def report_removed(console: Console, items: Sequence[Garbage], *, dry_run: bool) -> None:
+    """Print what was removed, or with `dry_run` what would be."""
+    total = sum(item.bytes for item in items)
+    if console.json:
+        console.emit(GcReport(dry_run=dry_run, bytes=total, removed=tuple(items)))
+    for item in items:
+        console.print(f"{human_bytes(item.bytes):>10}  {item.path}   ({item.why})")
+    verb = "can be freed" if dry_run else "freed"
+    console.print(f"{human_bytes(total)} {verb}" if items else "nothing to remove")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smolpc.cli.app import command, report_verified
+from smolpc.cli.app import command, report_removed, report_verified
 from smolpc.console import Console, human_bytes
 
 KEY = {"key": "first letters of the key (default: the engine in use)"}
@@ -111,11 +111,10 @@ def gc(
     dry_run: bool = False,
     damaged: bool = False,
     keep: int = -1,
-    json: bool = False,
+    json: bool = False,  # noqa: ARG001
 ) -> None:
     """Remove engines, build trees and downloads that nothing uses. Models stay."""
     from smolpc import files, settings
-    from smolpc.schema.report import GcReport
     from smolpc.store import Store
     from smolpc.store import gc as collector
 
@@ -125,10 +124,4 @@ def gc(
     with files.explain_os_errors(store.root, "clean the store"):
         act = collector.collectable if dry_run else collector.collect
         items = act(store, keep=kept, damaged=damaged)
-    total = sum(item.bytes for item in items)
-    if json:
-        console.emit(GcReport(dry_run=dry_run, bytes=total, removed=tuple(items)))
-    for item in items:
-        console.print(f"{human_bytes(item.bytes):>10}  {item.path}   ({item.why})")
-    verb = "can be freed" if dry_run else "freed"
-    console.print(f"{human_bytes(total)} {verb}" if items else "nothing to remove")
+    report_removed(console, items, dry_run=dry_run)

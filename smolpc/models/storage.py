@@ -7,15 +7,18 @@ the file enters the store, on `verify`, and when the file is not what the record
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import msgspec
 
 from smolpc import files
-from smolpc.console import Reporter, Silent
-from smolpc.errors import PrerequisiteError, TrustError
+from smolpc.console import Cancellable, Reporter, Silent
+from smolpc.errors import Interrupted, PrerequisiteError, TrustError
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.base import Value
 from smolpc.schema.model import ModelManifest, ModelSource, WheelPartsSource, WheelSource
@@ -103,9 +106,30 @@ def _save(folder: Path, record: ModelRecord) -> None:
 
 
 def verify(models_dir: Path, records: Iterable[ModelRecord], reporter: Reporter) -> list[Verified]:
-    """Hash every model again. The record of one whose bytes are wrong is made stale: every
-    use hashes it again and refuses it, and a pull fetches it again."""
-    return [_verify(models_dir, record, reporter) for record in records]
+    """Hash every model again, several files at the same time, results in the given order.
+
+    The record of one whose bytes are wrong is made stale: every use hashes it again and
+    refuses it, and a pull fetches it again. Raises Interrupted on Ctrl-C.
+    """
+    stop = threading.Event()
+    watched = Cancellable(reporter, stop, _interrupted)
+    with ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="verify") as pool:
+        running = [pool.submit(_verify, models_dir, record, watched) for record in records]
+        try:
+            while wait(running, timeout=0.5).not_done:  # without an end, Windows hears no Ctrl-C
+                pass
+        except KeyboardInterrupt as error:
+            stop.set()
+            for future in running:
+                future.cancel()
+            raise _interrupted() from error
+        return [future.result() for future in running]
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted(
+        "interrupted", why="not every model was hashed", next_step="smolpc models.verify"
+    )
 
 
 def _verify(models_dir: Path, record: ModelRecord, reporter: Reporter) -> Verified:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from smolpc import files, proc
-from smolpc.console import Reporter, Silent, Task
+from smolpc.console import Cancellable, Reporter, Silent
 from smolpc.errors import Interrupted, SelfCheckError
 from smolpc.plan import graph
 from smolpc.provision.steps import Work, kind_of
@@ -48,34 +48,6 @@ def make_plan(target: Target, store: Store) -> Plan:
     )
 
 
-class _Cancellable:
-    """A reporter whose tasks stop the work they report on once `stop` is set."""
-
-    def __init__(self, reporter: Reporter, stop: threading.Event) -> None:
-        self.reporter, self.stop = reporter, stop
-
-    @contextmanager
-    def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
-        with self.reporter.task(title, total=total, unit=unit) as inner:
-            yield _CancellableTask(inner, self)
-
-    def note(self, text: str) -> None:
-        self.reporter.note(text)
-
-    def check(self) -> None:
-        if self.stop.is_set():
-            raise _interrupted()
-
-
-class _CancellableTask:
-    def __init__(self, inner: Task, reporter: _Cancellable) -> None:
-        self.inner, self.reporter = inner, reporter
-
-    def update(self, done: float, total: float | None = None) -> None:
-        self.reporter.check()
-        self.inner.update(done, total)
-
-
 def _interrupted() -> Interrupted:
     return Interrupted(
         "interrupted", why="what was finished is kept", next_step="smolpc setup   (it continues)"
@@ -109,7 +81,7 @@ def execute(plan: Plan, work: Work) -> None:
     )
     sorter.prepare()
     stop = threading.Event()
-    work.reporter = _Cancellable(work.reporter, stop)
+    work.reporter = Cancellable(work.reporter, stop, _interrupted)
     running: dict[Future[None], Step] = {}
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="step") as pool:
         try:

@@ -1,4 +1,4 @@
-"""Start the trust test's child process and bring back what it reports."""
+"""Start the child process of a trust test and bring back what it reports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from smolpc import proc
 from smolpc.runtime.devices import Device
 from smolpc.runtime.trust_child import MARKER
 from smolpc.schema.artifact import TrustResult
-from smolpc.schema.base import Value
+from smolpc.schema.base import Bytes, Value
 
 DATA = Path(__file__).parents[1] / "data"
+
+TESTS = {"engine": "the self-check", "model": "the load test"}
 
 # How a crash shows as an exit code: minus the signal on POSIX, an NTSTATUS on Windows.
 CRASHES = {
@@ -30,6 +32,18 @@ CRASHES = {
 }
 
 
+class Loaded(Value, kw_only=True):
+    """What a model told when it was loaded. `steps` has one number for each computed token:
+    the distance between its largest and smallest logit, None where one is not a number."""
+
+    description: str  # the engine's: "llama 1B Q4_K - Medium"
+    parameters: int
+    bytes: Bytes
+    context_length: int  # tokens, by the header
+    vocabulary: int  # tokens
+    steps: tuple[float | None, ...] = ()
+
+
 class Report(Value, kw_only=True):
     """What the child found out; the defaults stand for what it did not reach."""
 
@@ -39,6 +53,7 @@ class Report(Value, kw_only=True):
     wrong_defaults: tuple[str, ...] = ()
     broken_libraries: dict[str, str] = msgspec.field(default_factory=dict)
     logits: dict[str, dict[int, tuple[float, ...]]] = msgspec.field(default_factory=dict)
+    model: Loaded | None = None
 
 
 def run(
@@ -48,14 +63,16 @@ def run(
     timeout: float = 60,
     model: Path = DATA / "selfcheck.gguf",
     tokens: tuple[int, ...] = (1,),
+    what: str = "engine",
 ) -> Report | TrustResult:
     """The child's report after at most `timeout` seconds, or the verdict when there is none.
 
-    A crash is `failed`; being killed, or taking too long, is `inconclusive`.
+    `what` is tested: "engine", or "model" (see `trust_child`). A crash is `failed`; being
+    killed, or taking too long, is `inconclusive`.
     """
     # -P: the current folder must not provide modules to the child
     argv = [sys.executable, "-P", "-m", "smolpc.runtime.trust_child"]
-    argv += [str(artifact_dir), lib_dir, str(model), str(list(tokens))]
+    argv += [what, str(artifact_dir), lib_dir, str(model), str(list(tokens))]
     here = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     try:
         done = proc.run(
@@ -64,14 +81,14 @@ def run(
             timeout=timeout,
         )
     except proc.TimedOut:
-        return _ended("inconclusive", f"the self-check took longer than {timeout:g} s")
+        return _ended("inconclusive", f"{TESTS[what]} took longer than {timeout:g} s")
     lines = [line for line in done.output.splitlines() if line.startswith(MARKER)]
     if done.ok and lines:
         return msgspec.json.decode(lines[-1][len(MARKER) :], type=Report)
     crash = CRASHES.get(done.code) or CRASHES.get(done.code & 0xFFFFFFFF)
     if crash:
         return _ended("failed", crash)
-    return _ended("inconclusive", f"the self-check ended with code {done.code}: {done.tail(3)}")
+    return _ended("inconclusive", f"{TESTS[what]} ended with code {done.code}: {done.tail(3)}")
 
 
 def _ended(verdict: str, sentence: str) -> TrustResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from smolpc import detect, settings
@@ -12,9 +13,27 @@ from smolpc.models import storage
 from smolpc.plan import fitness
 from smolpc.runtime.engine import Engine
 from smolpc.runtime.settings import fit_threads
-from smolpc.schema.artifact import ModelRecord
+from smolpc.schema.artifact import Artifact, ModelRecord
 from smolpc.schema.host import Host
 from smolpc.store import Store, artifacts, gc, generations
+
+
+def current_artifact(store: Store, host: Host) -> tuple[Path, Artifact]:
+    """The engine of the current generation: its folder and manifest, every file hashed.
+
+    Raises PrerequisiteError when nothing is set up or the artifact does not fit the host, and
+    TrustError when a file was changed.
+    """
+    now = generations.require_current(store)
+    artifact = artifacts.open_stored(store, now.artifact)
+    problems = fitness.unmet(artifact.requirements, host)
+    if problems:
+        raise PrerequisiteError(
+            f"the engine {artifact.key[:12]} does not run on this machine",
+            why="; ".join(problems),
+            next_step="smolpc setup   (it builds one for this machine)",
+        )
+    return store.artifact(now.artifact), artifact
 
 
 @contextmanager
@@ -32,15 +51,7 @@ def open_engine(
     bytes and PrerequisiteError when nothing is set up or the artifact does not fit the host.
     """
     now = generations.require_current(store)
-    folder = store.artifact(now.artifact)
-    artifact = artifacts.open_stored(store, now.artifact)
-    problems = fitness.unmet(artifact.requirements, host)
-    if problems:
-        raise PrerequisiteError(
-            f"the engine {artifact.key[:12]} does not run on this machine",
-            why="; ".join(problems),
-            next_step="smolpc setup   (it builds one for this machine)",
-        )
+    folder, artifact = current_artifact(store, host)
     record = model or storage.require(store.models, now.model, now.model_name)
     path = storage.path_of(store.models, record)
     storage.ensure_unchanged(record, path)

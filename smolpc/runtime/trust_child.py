@@ -1,6 +1,10 @@
-"""The child of the trust test: loads an artifact, computes, reports. It judges nothing.
+"""The child of the trust tests: loads an artifact, computes, reports. It judges nothing.
 
-    python -m smolpc.runtime.trust_child ARTIFACT_DIR LIB_DIR MODEL TOKENS_JSON
+    python -m smolpc.runtime.trust_child engine ARTIFACT_DIR LIB_DIR MODEL TOKENS_JSON
+    python -m smolpc.runtime.trust_child model ARTIFACT_DIR LIB_DIR MODEL TOKENS_JSON
+
+`engine` proves an artifact with a model whose results are known, `model` tries a model with
+an artifact that is proved already.
 
 It may crash, hang or be killed: that is why it is a process of its own. The report is one
 line on stdout, MARKER and JSON; the engine may print around it.
@@ -10,7 +14,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +25,12 @@ from smolpc.runtime import libraries
 from smolpc.runtime.bindings import Bound, bind
 from smolpc.runtime.layout import abi_table, wrong_defaults
 from smolpc.runtime.loading import create_context, load_model
+from smolpc.runtime.vocabulary import Vocabulary
 
 MARKER = "smolpc-trust-report "
 THREADS = 2  # more than one, so that splitting the work is tested too
+CONTEXT, STEPS = 256, 4  # tokens
+TEXT = "Hello, how are you?"
 
 
 def broken_libraries(folder: Path) -> dict[str, str]:
@@ -76,9 +85,66 @@ def report(folder: Path, lib_dir: str, model: Path, tokens: list[int]) -> dict[s
     return found
 
 
+def loaded(folder: Path, lib_dir: str, model_path: Path, _: list[int]) -> dict[str, Any]:
+    """What a model is and how it computes: prefill of a short text, then single tokens.
+
+    On the processor: every engine has it, and the file is what is in question. The context is
+    small, so that it costs little beside the weights.
+    """
+    found: dict[str, Any] = {"error": ""}
+    try:
+        bound = bind(folder, lib_dir)
+        found["devices"] = bound.devices
+        llama = bound.llama
+        model = load_model(bound, model_path, 0)
+        text = ctypes.create_string_buffer(256)
+        llama.llama_model_desc(model, text, len(text))
+        handle = llama.llama_model_get_vocab(model)
+        found["model"] = facts = {
+            "description": text.value.decode("utf-8", "replace"),
+            "parameters": llama.llama_model_n_params(model),
+            "bytes": llama.llama_model_size(model),
+            "context_length": llama.llama_model_n_ctx_train(model),
+            "vocabulary": llama.llama_vocab_n_tokens(handle),
+        }
+        has_tokenizer = llama.llama_vocab_type(handle) != llama.LLAMA_VOCAB_TYPE_NONE
+        if has_tokenizer and llama.llama_model_has_decoder(model):
+            rows = decoded(bound, model, Vocabulary(llama, model))
+            facts["steps"] = [spread(row) for row in rows]
+        llama.llama_model_free(model)
+    except SmolpcError as error:
+        found["error"] = str(error)
+    return found
+
+
+def decoded(bound: Bound, model: Any, vocabulary: Vocabulary) -> Iterator[list[float]]:
+    """The logits after a short text, and after each of the likeliest tokens that follow it."""
+    llama = bound.llama
+    context = create_context(bound, model, CONTEXT, THREADS)
+    tokens = vocabulary.tokens(TEXT) or [0]
+    for _ in range(STEPS):
+        batch = (llama.llama_token * len(tokens))(*tokens)
+        code = llama.llama_decode(context, llama.llama_batch_get_one(batch, len(tokens)))
+        row = llama.llama_get_logits_ith(context, -1) if code == 0 else None
+        if not row:
+            raise SmolpcError(f"decoding stopped with code {code}: {bound.log.tail()}")
+        logits = row[: llama.llama_vocab_n_tokens(vocabulary.handle)]
+        yield logits
+        tokens = [max(range(len(logits)), key=logits.__getitem__)]
+    llama.llama_free(context)
+
+
+def spread(logits: list[float]) -> float | None:
+    """Largest minus smallest logit; None where one of them is not a number."""
+    return max(logits) - min(logits) if all(map(math.isfinite, logits)) else None
+
+
+WHAT = {"engine": report, "model": loaded}
+
+
 def main() -> None:
-    folder, lib_dir, model, tokens = sys.argv[1:]
-    found = report(Path(folder), lib_dir, Path(model), json.loads(tokens))
+    what, folder, lib_dir, model, tokens = sys.argv[1:]
+    found = WHAT[what](Path(folder), lib_dir, Path(model), json.loads(tokens))
     import msgspec
 
     sys.stdout.write(f"\n{MARKER}{msgspec.json.encode(found).decode()}\n")

@@ -94,6 +94,7 @@ class EngineRecipe(Value, kw_only=True):
     features: dict[str, Feature] = {}
     targets: tuple[str, ...]
     omit: tuple[str, ...] = ()  # targets that are built with the others but not packaged
+    architectures: tuple[str, ...] = ()  # of models it can load; empty: not known
     seconds_per_core: float = 500  # compile time estimate, one core, plain CPU build
     source_bytes: Bytes = 0  # disk the unpacked source needs
     build_bytes: Bytes = 0  # disk the build tree needs

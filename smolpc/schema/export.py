@@ -12,21 +12,26 @@ from typing import Any
 
 import msgspec
 
-from smolpc.schema import report
+from smolpc.schema import registry_report, report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
+from smolpc.schema.family import Family
+from smolpc.schema.hardware import Speeds
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.plan import Plan
 from smolpc.schema.profile import Profile
 from smolpc.schema.result import RunResult
 from smolpc.schema.spec import BuildSpec
+from smolpc.schema.storage_report import StorageReport
 
 EXPORTED: dict[str, type] = {
     "profile": Profile,
     "engine-recipe": EngineRecipe,
     "tool-recipe": ToolRecipe,
+    "model-family": Family,
     "model-manifest": ModelManifest,
+    "speeds": Speeds,
     "host": Host,
     "plan": Plan,
     "build-spec": BuildSpec,
@@ -45,6 +50,10 @@ EXPORTED: dict[str, type] = {
     "verify-report": report.VerifyReport,
     "gc-report": report.GcReport,
     "models-report": report.ModelsReport,
+    "model-report": registry_report.ModelReport,
+    "add-report": registry_report.AddReport,
+    "forget-report": registry_report.ForgetReport,
+    "storage-report": StorageReport,
     "pull-report": report.PullReport,
     "build-report": report.BuildReport,
     "setup-report": report.SetupReport,

@@ -139,9 +139,7 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
             garbage.append((folder, "a file was changed, or is missing"))
         elif folder.name not in needed and not _recent(folder):
             garbage.append((folder, "no kept generation uses this artifact"))
-    for folder in sorted([*store.models.glob(".*"), *store.tools.glob(".*")]):
-        if folder.is_dir() and _collectable(store, folder):
-            garbage.append((folder, "an interrupted download or removal"))
+    garbage += _interrupted(store, store.models, store.tools)
     for area, why in (
         (store.tmp, "left by an interrupted run"),
         (store.work, "build tree of a finished or interrupted build"),
@@ -149,6 +147,27 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
         (store.downloads, "downloaded file; it is in the store or can be fetched again"),
     ):
         garbage += [(path, why) for path in sorted(area.glob("*")) if _collectable(store, path)]
+    return _listed(garbage)
+
+
+def model_leftovers(store: Store) -> list[Garbage]:
+    """What interrupted downloads and removals of models left, where nobody is at work."""
+    waiting = [path for path in sorted(store.downloads.glob("*")) if _collectable(store, path)]
+    return _listed(
+        _interrupted(store, store.models) + [(path, "an unfinished download") for path in waiting]
+    )
+
+
+def _interrupted(store: Store, *areas: Path) -> list[tuple[Path, str]]:
+    return [
+        (folder, "an interrupted download or removal")
+        for area in areas
+        for folder in sorted(area.glob(".*"))
+        if folder.is_dir() and _collectable(store, folder)
+    ]
+
+
+def _listed(garbage: list[tuple[Path, str]]) -> list[Garbage]:
     return [Garbage(path=str(path), bytes=_size(path), why=why) for path, why in garbage]
 
 

@@ -1,7 +1,9 @@
 """`models.*`: one module a topic. `TASKS` is what the namespace shows."""
 
-from smolpc.cli.models.listing import list_
+from smolpc.cli.models.keeping import prune, remove, storage_
+from smolpc.cli.models.listing import list_, show
+from smolpc.cli.models.own import add, forget, unpin
 from smolpc.cli.models.pull import pull
 from smolpc.cli.models.verify import verify
 
-TASKS = (list_, pull, verify)
+TASKS = (add, forget, list_, prune, pull, remove, show, storage_, unpin, verify)
