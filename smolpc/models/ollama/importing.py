@@ -4,12 +4,13 @@ along for its users (system prompt, parameters, template, licence)."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from smolpc.catalog.families import key_of
 from smolpc.models import describe, licenses
 from smolpc.models.ollama import manifest as layers
 from smolpc.models.ollama.listing import Entry
@@ -47,9 +48,8 @@ def describe_entry(
         notes.append(f"it is the file that the registry knows as {same.name}")
         return Described(manifest=same, new=False, notes=tuple(notes))
     name = free_name(entry.name, entry.sha256, known)
-    taken = {alias for one in known.values() if one.name != name for alias in one.aliases}
-    taken |= known.keys() - {name}
-    aliases = tuple(text for text in entry.name.spellings if text not in taken and text != name)
+    taken = _keys(one for one in known.values() if one.name != name)
+    aliases = tuple(text for text in entry.name.spellings if key_of(text) not in taken)
     license = _license(brought, header)  # noqa: A001 - the manifest's word
     made = ModelManifest(
         name=name,
@@ -78,26 +78,26 @@ def free_name(name: OllamaName, sha256: str, known: Mapping[str, ModelManifest])
 
     An earlier import of the same name is replaced: Ollama has updated the model.
     """
-    spelled = {alias for one in known.values() for alias in one.aliases}
+    earlier = f"{ORIGIN} ({name})"
+    taken = _keys(one for one in known.values() if one.origin != earlier)
     for text in (name.slug, f"ollama-{name.slug}"):
-        other = known.get(text)
-        if other is None and text not in spelled:
-            return text
-        if other is not None and other.origin == f"{ORIGIN} ({name})":
+        if key_of(text) not in taken:
             return text
     return f"ollama-{name.slug}-{sha256[:8]}"
 
 
+def _keys(manifests: Iterable[ModelManifest]) -> set[str]:
+    """Every name and alias, in the form in which names are compared."""
+    return {key_of(text) for one in manifests for text in (one.name, *one.aliases)}
+
+
 def upstream(name: OllamaName, known: Mapping[str, ModelManifest]) -> ModelManifest | None:
     """The registry's own manifest of what is probably the same model, by its name."""
-    by_alias = {alias: one for one in known.values() for alias in one.aliases}
-    everything = {**by_alias, **known}
+    own = [one for one in known.values() if not one.origin.startswith(ORIGIN)]
+    by_key = {key_of(text): one for one in own for text in (*one.aliases, one.name)}
     size = name.tag.partition("-")[0]
-    for text in (f"{name.model}:{name.tag}", f"{name.model}:{size}", name.slug, name.model):
-        found = everything.get(text)
-        if found is not None and not found.origin.startswith(ORIGIN):
-            return found
-    return None
+    spellings = (f"{name.model}:{name.tag}", f"{name.model}:{size}", name.model)
+    return next((by_key[key_of(text)] for text in spellings if key_of(text) in by_key), None)
 
 
 def defaults(entry: Entry, note: Callable[[str], None]) -> Defaults:
