@@ -103,6 +103,13 @@ def config_files() -> tuple[Path, ...]:
     )
 
 
+def own_recipes() -> Path:
+    """The user's own recipes folder; `models.add` writes into its `models`. It may not exist."""
+    from platformdirs import user_config_path
+
+    return user_config_path("smolpc", appauthor=False) / "recipes"
+
+
 def _coerce(name: str, value: Any, origin: str) -> Any:
     """The value with the type of the setting, or a UsageError that names the origin."""
     fields = {field.name: field.type for field in msgspec.structs.fields(Settings)}

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from smolpc.catalog.families import Models, load_families, unknown_model
 from smolpc.catalog.profiles import load_profiles
 from smolpc.catalog.reading import convert, did_you_mean, read_mapping
 from smolpc.errors import UsageError
@@ -51,8 +52,17 @@ class Catalog:
         return self._all("tools", ToolRecipe)
 
     @functools.cached_property
+    def registry(self) -> Models:
+        """The models of all families, with every name they have."""
+        layers: dict[Path, list[Path]] = {folder: [] for folder in self._recipe_dirs}
+        for path in self._files("models").values():
+            layers[path.parent.parent].append(path)
+        return load_families(list(layers.values()))
+
+    @property
     def models(self) -> dict[str, ModelManifest]:
-        return self._all("models", ModelManifest)
+        """By name; those of the user's own folders come last."""
+        return self.registry.manifests
 
     @functools.cached_property
     def speeds(self) -> Speeds:
@@ -69,6 +79,8 @@ class Catalog:
 
     def source(self, kind: str, name: str) -> Path:
         """The file that defines `name`; `kind` is profiles, engines, tools or models."""
+        if kind == "models":
+            return _known(self.registry.files, name, kind)
         return _known(self._files(kind), name, kind)
 
     def pipeline(self, name: str) -> str:
@@ -121,13 +133,11 @@ def load_catalog(profile_dirs: Sequence[Path] = (), recipe_dirs: Sequence[Path] 
 
 
 def resolve_model(catalog: Catalog, name: str) -> ModelManifest:
-    """The manifest of that name or alias. Raises UsageError with a did-you-mean."""
-    by_alias = {alias: model for model in catalog.models.values() for alias in model.aliases}
-    known = {**by_alias, **catalog.models}
-    if name not in known:
-        raise UsageError(
-            f"there is no model '{name}'{did_you_mean(name, known)}",
-            why=f"known: {', '.join(sorted(catalog.models)) or 'none'}",
-            next_step="smolpc models.list",
-        )
-    return known[name]
+    """The manifest of that name or alias. Raises UsageError with a did-you-mean.
+
+    Paths, addresses and `hf:` names are understood by `smolpc.models.names`.
+    """
+    found = catalog.registry.find(name)
+    if found is None:
+        raise unknown_model(catalog.registry, name)
+    return found

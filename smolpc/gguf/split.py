@@ -6,13 +6,15 @@ metadata of the model is in the first part; every part has its own tensors and d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+
+from msgspec.structs import replace
 
 from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.gguf.reader import MOST_TENSORS, read_header
 from smolpc.gguf.source import Source
-from smolpc.schema.gguf import GgufHeader
+from smolpc.schema.gguf import GgufHeader, Tensor
 
 MOST_PARTS = 1024
 
@@ -45,11 +47,15 @@ def read_model(filename: str, opened: Open) -> GgufHeader:
             shown, f"it says it is part {number} of {count}: its name would end with {suffix}"
         )
     prefix = filename.removesuffix(suffix)
-    parts = [
-        given if other == number else _part(part_name(prefix, other, count), other, count, opened)
-        for other in range(1, count + 1)
-    ]
-    return _joined(parts, shown)
+
+    def part(other: int) -> GgufHeader:
+        name = part_name(prefix, other, count)
+        return given if other == number else _part(name, other, count, opened)
+
+    model = _Joined(part(1), shown)
+    for other in range(2, count + 1):
+        model.add(part(other))
+    return model.header()
 
 
 def _part(filename: str, number: int, count: int, opened: Open) -> GgufHeader:
@@ -70,30 +76,41 @@ def _part(filename: str, number: int, count: int, opened: Open) -> GgufHeader:
     return header
 
 
-def _joined(parts: Sequence[GgufHeader], shown: str) -> GgufHeader:
-    from msgspec.structs import replace
+class _Joined:
+    """The parts so far. Of all but the first only tensors and size are kept."""
 
-    first = parts[0]
-    tensors = tuple(tensor for part in parts for tensor in part.tensors)
-    if any((part.version, part.big_endian) != (first.version, first.big_endian) for part in parts):
-        raise _refused(shown, "its parts differ in version or byte order")
-    if len(tensors) > MOST_TENSORS:
-        raise _refused(shown, f"its parts hold more than {MOST_TENSORS} tensors")
-    if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise _refused(shown, "a tensor is in two of its parts")
-    promised = _number(first, "split.tensors.count", shown)
-    if promised != len(tensors):
-        raise _refused(shown, f"{promised} tensors were promised, its parts hold {len(tensors)}")
-    sizes = [part.file_size for part in parts]
-    known = [size for size in sizes if size is not None]
-    whole = sum(known) if len(known) == len(sizes) else None
-    return replace(first, tensors=tensors, file_size=whole, parts=len(parts))
+    def __init__(self, first: GgufHeader, shown: str) -> None:
+        self.first, self.shown = first, shown
+        self.parts = 0
+        self.tensors: dict[str, Tensor] = {}
+        self.size: int | None = 0
+        self.add(first)
+
+    def add(self, part: GgufHeader) -> None:
+        if (part.version, part.big_endian) != (self.first.version, self.first.big_endian):
+            raise _refused(self.shown, "its parts differ in version or byte order")
+        before = len(self.tensors)
+        self.tensors.update((tensor.name, tensor) for tensor in part.tensors)
+        if len(self.tensors) != before + len(part.tensors):
+            raise _refused(self.shown, "a tensor is in two of its parts")
+        if len(self.tensors) > MOST_TENSORS:
+            raise _refused(self.shown, f"its parts hold more than {MOST_TENSORS} tensors")
+        if self.size is not None:
+            self.size = None if part.file_size is None else self.size + part.file_size
+        self.parts += 1
+
+    def header(self) -> GgufHeader:
+        promised, found = _number(self.first, "split.tensors.count", self.shown), len(self.tensors)
+        if promised != found:
+            raise _refused(self.shown, f"{promised} tensors were promised, its parts hold {found}")
+        tensors = tuple(self.tensors.values())
+        return replace(self.first, tensors=tensors, file_size=self.size, parts=self.parts)
 
 
 def _number(header: GgufHeader, key: str, shown: str) -> int:
     """A count in the metadata; 0 where the file does not have it."""
     value = header.metadata.get(key, 0)
-    if not isinstance(value, int) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise _refused(shown, f"its {key} is not a number")
     return value
 

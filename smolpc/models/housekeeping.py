@@ -49,7 +49,7 @@ def low_space(store: Store) -> str:
     if disk.free * 100 >= disk.total * LOW:
         return ""
     return (
-        f"less than {LOW} % of the disk is free ({human_bytes(disk.free)}):"
+        f"less than {LOW} % of the disk is free ({human_bytes(disk.free)});"
         " smolpc models.storage shows what uses it"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from smolpc.catalog.families import key_of
 from smolpc.catalog.reading import did_you_mean
 from smolpc.errors import UsageError
 from smolpc.models import storage
@@ -27,7 +28,7 @@ def installed(
     digests = {
         manifest.file.sha256
         for manifest in manifests
-        if wanted in (manifest.name, *manifest.aliases)
+        if key_of(text) in map(key_of, (manifest.name, *manifest.aliases))
     }
     for record in records:
         if wanted == record.name or record.sha256 in digests:

@@ -8,7 +8,7 @@ from smolpc import files, pypi
 from smolpc.build import toolbox
 from smolpc.console import human_bytes
 from smolpc.errors import DoNotTrust, NetworkError, SmolpcError
-from smolpc.models import storage
+from smolpc.models import housekeeping, storage
 from smolpc.plan import install
 from smolpc.provision.target import Target, choose_target
 from smolpc.schema.host import Host
@@ -134,6 +134,8 @@ def _store(store: Store, target: Target | None) -> Iterator[Finding]:
         cost="" if free > needed else f"a build needs {human_bytes(needed)}",
         fix="" if free > needed else "smolpc artifacts.gc, or SMOLPC_STORE=/another/disk",
     )
+    if low := housekeeping.low_space(store):
+        yield Finding(subject="disk", state="note", found=low, fix="smolpc models.prune")
 
 
 def _network(settings: Settings) -> Iterator[Finding]:

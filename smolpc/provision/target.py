@@ -66,12 +66,12 @@ def model_for(catalog: Catalog, settings: Settings) -> ModelManifest:
     """The model of the settings, else the manifest marked default. Raises UsageError."""
     if settings.model:
         return resolve_model(catalog, settings.model)
-    for manifest in catalog.models.values():
-        if manifest.default:
-            return manifest
+    defaults = [manifest for manifest in catalog.models.values() if manifest.default]
+    if defaults:
+        return defaults[-1]  # a later folder's wins
     raise UsageError(
         "no model is marked as the default",
-        why="no manifest in recipes/models has 'default: true'",
+        why="no file in recipes/models has 'setup_default: true'",
         next_step="smolpc models.list",
     )
 

@@ -15,6 +15,7 @@ import msgspec
 from smolpc.schema import report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
+from smolpc.schema.family import Family
 from smolpc.schema.hardware import Speeds
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
@@ -28,6 +29,7 @@ EXPORTED: dict[str, type] = {
     "profile": Profile,
     "engine-recipe": EngineRecipe,
     "tool-recipe": ToolRecipe,
+    "model-family": Family,
     "model-manifest": ModelManifest,
     "speeds": Speeds,
     "host": Host,

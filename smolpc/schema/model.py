@@ -1,4 +1,5 @@
-"""Model manifests: which file, which digest, from where. One YAML file per family."""
+"""Model manifests: which file, which digest, from where. Written as families, one YAML file
+each: see `smolpc.schema.family`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from typing import Literal
 
 from smolpc.errors import UsageError
 from smolpc.schema.base import Bytes, Name, Sha256, Value
+
+Purpose = Literal["chat", "code"]
 
 
 class WheelSource(Value, tag_field="kind", tag="pypi-wheel", kw_only=True):
@@ -85,7 +88,7 @@ class ModelFile(Value, kw_only=True):
     file, and one whose digest rests on a single source, needs `--allow-unpinned`."""
 
     filename: str
-    size: Bytes
+    size: Bytes  # 0: not known (an address that the user named)
     sha256: Sha256 | None
     quantization: str
     sources: tuple[ModelSource, ...]
@@ -101,24 +104,44 @@ class Defaults(Value, kw_only=True):
     license_text: str = ""
 
 
+class Twin(Value, kw_only=True):
+    """The same model as another program distributes it: mostly other bytes, so another digest."""
+
+    origin: str  # "ollama"
+    tag: str  # its name there: "qwen2.5-coder:7b"
+    sha256: Sha256
+    size: Bytes = 0  # 0: not known
+
+
 class ModelManifest(Value, kw_only=True):
     """One model in one quantization, as one GGUF file. Expanded from its family's YAML."""
 
     name: Name
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()  # the one to show people first
     family: str
     summary: str
-    parameters: int
+    parameters: int  # 0: not known
     license: License
-    purposes: tuple[Literal["chat", "code"], ...] = ("chat",)
+    purposes: tuple[Purpose, ...] = ("chat",)
     file: ModelFile
     architecture: Architecture | None = None
-    context_length: int  # tokens the model was trained for
+    context_length: int  # tokens the model was trained for; 0: the header of the file decides
     tested_engines: tuple[str, ...] = ()
     default: bool = False  # the one that `setup` takes when nothing is named
     defaults: Defaults | None = None
     parent: Sha256 | None = None  # the model that this one was quantized from
     origin: str = ""  # for people: "imported from Ollama (llama3.2:1b)"
+    twins: tuple[Twin, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The name as people type it: "qwen2.5-coder:7b"."""
+        return self.aliases[0] if self.aliases else self.name
+
+    @property
+    def typed(self) -> str:
+        """`short` for a command line: in quotes where it holds a space."""
+        return f'"{self.short}"' if " " in self.short else self.short
 
     @property
     def sha256(self) -> str:
@@ -127,7 +150,7 @@ class ModelManifest(Value, kw_only=True):
             raise UsageError(
                 f"the digest of the model {self.name} is not known",
                 why=self.file.unverified or "its manifest has no sha256",
-                next_step=f"smolpc models.pull {self.name} --allow-unpinned"
+                next_step=f"smolpc models.pull {self.typed} --allow-unpinned"
                 "   (it records the digest of the first download)",
             )
         return self.file.sha256

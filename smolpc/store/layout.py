@@ -28,6 +28,7 @@ class Store:
         self.locks = root / "locks"
         self.in_use = root / "in-use"
         self.refused = root / "refused"
+        self.pins = root / "pins"  # digests of models that were trusted at first use
 
     def artifact(self, key: str) -> Path:
         return self.artifacts / key

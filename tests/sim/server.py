@@ -93,10 +93,11 @@ class Resource:
     length: bool = True  # False: no Content-Length, the end of the connection is the end
     user: str = ""  # "name:password" when a login is needed
     faults: deque[Fault] = field(default_factory=deque)
+    tag: str = ""  # the ETag to state; "": one of the data
 
     @property
     def etag(self) -> str:
-        return f'"{hashlib.sha256(self.data).hexdigest()[:16]}"'
+        return self.tag or f'"{hashlib.sha256(self.data).hexdigest()[:16]}"'
 
     def fail(self, *faults: Fault, times: int = 1) -> Resource:
         self.faults.extend(faults * times)
@@ -259,7 +260,7 @@ class SimServer:
         if isinstance(fault, Corrupt):
             data = data[: fault.at] + bytes([data[fault.at] ^ 1]) + data[fault.at + 1 :]
         head = {"Content-Type": resource.content_type, "ETag": resource.etag}
-        asked = re.fullmatch(r"bytes=(\d+)-", headers.get("range", ""))
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
         if not asked or not resource.ranges:
             return 200, head, data
         if headers.get("if-range", resource.etag) != resource.etag:
@@ -269,8 +270,9 @@ class SimServer:
             return 416, {**head, "Content-Range": f"bytes */{len(data)}"}, b""
         if isinstance(fault, WrongRange):
             start = max(0, start - 7)
-        head["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        return 206, head, data[start:]
+        end = min(int(asked[2]) + 1, len(data)) if asked[2] else len(data)
+        head["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
+        return 206, head, data[start:end]
 
     def _send(self, handler: _Handler, body: bytes, fault: Fault | None) -> None:
         after = getattr(fault, "after", len(body))

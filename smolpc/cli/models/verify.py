@@ -6,21 +6,21 @@ from smolpc.cli.app import command, report_verified
 from smolpc.console import Console
 
 
-@command(first="name", help={"name": "only this model (default: all that are here)"})
+@command(events=True, first="name", help={"name": "only this model (default: all that are here)"})
 def verify(console: Console, name: str = "", json: bool = False) -> None:  # noqa: ARG001
     """Hash the stored models again and compare with what was pinned."""
     from smolpc import settings
-    from smolpc.models import storage
-    from smolpc.provision.target import catalog_for, model_for
+    from smolpc.models import lookup, storage
+    from smolpc.provision.target import catalog_for
     from smolpc.schema.report import Checked
     from smolpc.store import Store
 
-    chosen, _ = settings.load({"model": name})
+    chosen, _ = settings.load()
     store = Store(chosen.store_path)
     records = storage.installed(store.models)
     if name:
-        wanted = model_for(catalog_for(chosen), chosen).sha256
-        records = [record for record in records if record.sha256 == wanted]
+        manifests = catalog_for(chosen).models.values()
+        records = [lookup.require_installed(store.models, name, manifests)]
     checked = [
         Checked(name=result.record.name, ok=result.ok, detail=result.detail)
         for result in storage.verify(store.models, records, console.reporter)
