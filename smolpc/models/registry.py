@@ -174,8 +174,7 @@ def require_licence(manifest: ModelManifest, allowed: str) -> None:
     ids = allowed.lower().split()
     if ids and manifest.license.id.lower() not in ids:
         raise UsageError(
-            f"the licence of the model {manifest.short} is not allowed here:"
-            f" {manifest.license.id}",
+            f"the licence of the model {manifest.short} is not allowed here: {manifest.license.id}",
             why=f"the setting 'licenses' allows: {' '.join(allowed.split())}",
             next_step="smolpc models.list --all   (or ask whoever set 'licenses':"
             " smolpc config.show says where)",

@@ -2,7 +2,9 @@
 
 from smolpc.cli.models.keeping import prune, remove, storage_
 from smolpc.cli.models.listing import list_
+from smolpc.cli.models.ollama import export_ollama, import_ollama
 from smolpc.cli.models.pull import pull
+from smolpc.cli.models.quantize import quantize
 from smolpc.cli.models.verify import verify
 
-TASKS = (list_, prune, pull, remove, storage_, verify)
+TASKS = (export_ollama, import_ollama, list_, prune, pull, quantize, remove, storage_, verify)

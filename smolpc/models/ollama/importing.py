@@ -50,14 +50,17 @@ def describe_entry(
     name = free_name(entry.name, entry.sha256, known)
     taken = _keys(one for one in known.values() if one.name != name)
     aliases = tuple(text for text in entry.name.spellings if key_of(text) not in taken)
-    license = _license(brought, header)  # noqa: A001 - the manifest's word
+    twin = twin_of(entry.sha256, known)
+    if twin is not None:
+        notes.append(f"the registry knows it as another file of {twin.short}")
     made = ModelManifest(
         name=name,
         aliases=aliases,
-        family=describe.family(header),
-        summary=describe.title(header) or str(entry.name),
-        parameters=describe.parameters(header),
-        license=license,
+        family=twin.family if twin else describe.family(header),
+        summary=(twin.summary if twin else describe.title(header)) or str(entry.name),
+        parameters=twin.parameters if twin else describe.parameters(header),
+        license=twin.license if twin else _license(brought, header),
+        purposes=twin.purposes if twin else ("chat",),
         file=ModelFile(
             filename=f"{name}.gguf",
             size=entry.size,
@@ -66,7 +69,8 @@ def describe_entry(
             sources=(FileSource(path=str(path)),),
         ),
         architecture=describe.architecture(header),
-        context_length=describe.context_length(header),
+        # A header may promise more than the model was trained for.
+        context_length=twin.context_length if twin else describe.context_length(header),
         defaults=brought,
         origin=f"{ORIGIN} ({entry.name})",
     )
@@ -91,8 +95,21 @@ def _keys(manifests: Iterable[ModelManifest]) -> set[str]:
     return {key_of(text) for one in manifests for text in (one.name, *one.aliases)}
 
 
-def upstream(name: OllamaName, known: Mapping[str, ModelManifest]) -> ModelManifest | None:
-    """The registry's own manifest of what is probably the same model, by its name."""
+def twin_of(sha256: str, known: Mapping[str, ModelManifest]) -> ModelManifest | None:
+    """The model of which the registry knows Ollama's file, by its digest."""
+    return next(
+        (one for one in known.values() if sha256 in [twin.sha256 for twin in one.twins]), None
+    )
+
+
+def upstream(
+    name: OllamaName, sha256: str, known: Mapping[str, ModelManifest]
+) -> ModelManifest | None:
+    """The registry's own manifest of the same model: by the digest of Ollama's file, else of
+    what is probably the same by its name."""
+    twin = twin_of(sha256, known)
+    if twin is not None:
+        return twin
     own = [one for one in known.values() if not one.origin.startswith(ORIGIN)]
     by_key = {key_of(text): one for one in own for text in (*one.aliases, one.name)}
     size = name.tag.partition("-")[0]
