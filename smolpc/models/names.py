@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 from smolpc.catalog import Catalog, resolve_model
@@ -72,7 +71,7 @@ def parse(text: str, *, endpoint: str = "") -> Reference:
     """
     text = text.strip()
     if not text or any(ord(letter) < 32 for letter in text):
-        _wrong("no model is named", "the name is empty or holds a control character")
+        raise _wrong("no model is named", "the name is empty or holds a control character")
     lower = text.lower()
     if lower.startswith(("http://", "https://")):
         return _from_url(text, endpoint)
@@ -109,7 +108,7 @@ def _from_hub(text: str) -> OnHub:
     is_file = file.lower().endswith(".gguf")
     problem = hub_problem(repo, revision or "main", file if is_file else "x.gguf")
     if problem or ("/" in file and not is_file):
-        _wrong(
+        raise _wrong(
             f"'hf:{text}' is not a file of a Hugging Face repository",
             problem or "the file must end with .gguf",
             "smolpc models.pull hf:owner/repo:file.gguf",
@@ -124,9 +123,9 @@ def _from_url(url: str, endpoint: str) -> OnHub | OnWeb:
     except ValueError:  # from urlsplit, or from a port that is no number
         named = False
     if not named:
-        _wrong("this is not an address", "it names no host", f"name a model: {HINT}")
+        raise _wrong("this is not an address", "it names no host", f"name a model: {HINT}")
     if parts.username is not None or parts.password is not None:
-        _wrong(
+        raise _wrong(
             f"the address of a file on {host_of(url)} holds a user name or a password",
             "it would end up in files and messages",
             "put it into ~/.netrc, or set HF_TOKEN for a Hugging Face repository",
@@ -140,7 +139,7 @@ def _from_url(url: str, endpoint: str) -> OnHub | OnWeb:
     if own or parts.hostname in HUB_HOSTS:
         return _from_page([unquote(step) for step in path.strip("/").split("/")], url)
     if not parts.path.lower().endswith(".gguf"):
-        _wrong(
+        raise _wrong(
             f"{shown(url)} is not the address of a .gguf file",
             "its path does not end with .gguf",
             f"name a model: {HINT}",
@@ -159,7 +158,7 @@ def _from_page(steps: list[str], url: str) -> OnHub:
     else:
         problem = "it is no page of a model"
     if problem:
-        _wrong(
+        raise _wrong(
             f"{shown(url)} is not a file of a Hugging Face repository",
             problem,
             f"name a model: {HINT}",
@@ -172,20 +171,28 @@ def resolve(text: str, catalog: Catalog, *, endpoint: str = "") -> ModelManifest
 
     The registry's own manifest, with its digest, where it knows the same file.
     """
-    known = catalog.registry.find(text)
-    if known is not None:
-        return known
-    reference = parse(text, endpoint=endpoint)
+    found = catalog.registry.find(text)
+    if found is None:
+        reference = parse(text, endpoint=endpoint)
+        found = known(reference, catalog) or outside(reference)
+    return found
+
+
+def known(reference: Reference, catalog: Catalog) -> ModelManifest | None:
+    """The registry's manifest of the same file, or None. Raises UsageError for a name that
+    nothing has, and for a repository without a file where it is not clear which is meant."""
+    if isinstance(reference, Named):
+        return resolve_model(catalog, reference.name)
     if isinstance(reference, OnHub):
-        return _hub_file(reference, catalog)
+        return _known_on_hub(reference, catalog)
     if isinstance(reference, OnWeb):
-        return _web_file(reference.url, catalog)
-    if isinstance(reference, OnDisk):
-        return _disk_file(reference.path)
-    return resolve_model(catalog, reference.name)
+        wanted = HttpsSource(url=reference.url)
+        every = catalog.models.values()
+        return next((one for one in every if wanted in one.file.sources), None)
+    return None
 
 
-def _hub_file(wanted: OnHub, catalog: Catalog) -> ModelManifest:
+def _known_on_hub(wanted: OnHub, catalog: Catalog) -> ModelManifest | None:
     here = [
         (manifest, source)
         for manifest in catalog.models.values()
@@ -194,30 +201,35 @@ def _hub_file(wanted: OnHub, catalog: Catalog) -> ModelManifest:
         and source.repo.lower() == wanted.repo.lower()
         and wanted.revision in ("", source.revision)
     ]
-    if not wanted.file.lower().endswith(".gguf"):
-        same = [one for one, _ in here if wanted.file.upper() in ("", one.file.quantization)]
-        if len(same) == 1:
-            return same[0]
-        _wrong(
-            f"'hf:{wanted.repo}' does not say which file is meant",
-            f"the registry knows: {', '.join(one.short for one, _ in here)}"
-            if here
-            else "the registry knows no file of that repository",
-            f"smolpc models.pull hf:{wanted.repo}:FILE.gguf",
+    if wanted.file.lower().endswith(".gguf"):
+        return next((one for one, source in here if source.file == wanted.file), None)
+    same = [one for one, _ in here if wanted.file.upper() in ("", one.file.quantization.upper())]
+    if len(same) == 1:
+        return same[0]
+    raise _wrong(
+        f"'hf:{wanted.repo}' does not say which file is meant",
+        f"the registry knows: {', '.join(one.short for one, _ in here)}"
+        if here
+        else "the registry knows no file of that repository",
+        f"smolpc models.pull hf:{wanted.repo}:FILE.gguf",
+    )
+
+
+def outside(reference: Reference) -> ModelManifest:
+    """A manifest without a digest for a file outside the registry. Raises UsageError."""
+    if isinstance(reference, OnHub):
+        revision = f"@{reference.revision}" if reference.revision else ""
+        short = f"hf:{reference.repo}{revision}:{reference.file}"
+        source = HubSource(
+            repo=reference.repo, revision=reference.revision or "main", file=reference.file
         )
-    for manifest, source in here:
-        if source.file == wanted.file:
-            return manifest
-    revision = f"@{wanted.revision}" if wanted.revision else ""
-    source = HubSource(repo=wanted.repo, revision=wanted.revision or "main", file=wanted.file)
-    return unpinned(source, wanted.file, f"hf:{wanted.repo}{revision}:{wanted.file}")
-
-
-def _web_file(url: str, catalog: Catalog) -> ModelManifest:
-    for manifest in catalog.models.values():
-        if HttpsSource(url=url) in manifest.file.sources:
-            return manifest
-    return unpinned(HttpsSource(url=url), unquote(urlsplit(url).path), shown(url))
+        return unpinned(source, reference.file, short)
+    if isinstance(reference, OnWeb):
+        filename = unquote(urlsplit(reference.url).path)
+        return unpinned(HttpsSource(url=reference.url), filename, shown(reference.url))
+    if isinstance(reference, OnDisk):
+        return _disk_file(reference.path)
+    raise _wrong(f"'{reference.name}' is not a file", f"it is no {HINT.partition(', ')[2]}")
 
 
 def _disk_file(text: str) -> ModelManifest:
@@ -231,7 +243,7 @@ def _disk_file(text: str) -> ModelManifest:
     except (OSError, RuntimeError) as error:  # RuntimeError: "~" of a user who is not there
         why = str(error)
     if size < 0:
-        _wrong(f"there is no file {text}", why, f"name a model: {HINT}")
+        raise _wrong(f"there is no file {text}", why, f"name a model: {HINT}")
     return unpinned(FileSource(path=str(path)), path.name, text, key=str(path), size=size)
 
 
@@ -248,7 +260,7 @@ def unpinned(
     if not problem and PART.search(filename) and not isinstance(source, FileSource):
         problem = "it is one part of a model that was split; such a model is used from a folder"
     if problem:
-        _wrong(f"{short} cannot be used", problem, f"name a model: {HINT}")
+        raise _wrong(f"{short} cannot be used", problem, f"name a model: {HINT}")
     stem = filename[: -len(".gguf")]
     return ModelManifest(
         name=f"{slug(stem)}-{hashlib.sha256((key or short).encode()).hexdigest()[:8]}",
@@ -281,5 +293,5 @@ def quantization_in(filename: str) -> str:
     return found[-1].upper() if found else ""
 
 
-def _wrong(what: str, why: str, next_step: str = "smolpc models.list") -> NoReturn:
-    raise UsageError(what, why=why, next_step=next_step)
+def _wrong(what: str, why: str, next_step: str = "smolpc models.list") -> UsageError:
+    return UsageError(what, why=why, next_step=next_step)

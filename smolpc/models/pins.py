@@ -35,6 +35,11 @@ def path_of(store: Store, name: str) -> Path:
     return store.pins / f"{name}.json"
 
 
+def is_pinned(store: Store, name: str) -> bool:
+    """Whether a pin of that name is recorded."""
+    return "/" not in name and "\\" not in name and path_of(store, name).is_file()
+
+
 def find(store: Store, name: str) -> Pin | None:
     """The recorded pin, or None. Raises TrustError when its file is damaged: forgetting a pin
     is the user's decision."""

@@ -3,22 +3,21 @@ that may be pulled."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from smolpc import files, settings
 from smolpc.catalog import Catalog, load_catalog
-from smolpc.catalog.families import key_of, load_families
+from smolpc.catalog.families import load_families
 from smolpc.errors import UsageError
+from smolpc.models import licenses
+from smolpc.schema.base import without_defaults
 from smolpc.schema.family import Family, FamilyFile, FamilyModel
 from smolpc.schema.model import ModelManifest
 
-HEAD = """\
-# yaml-language-server: $schema=https://json-schema.org/draft/2020-12/schema
-# Written by smolpc ({how}). Yours to edit; 'smolpc models.forget {name}' removes it.
-"""
+HEAD = "# Written by smolpc ({how}). Yours to edit; 'smolpc models.forget {name}' removes it.\n"
 
 
 def folder() -> Path:
@@ -31,36 +30,58 @@ def write(
 ) -> Path:
     """Declare an own model, and return the file: `<own recipes>/models/<name>.yaml`.
 
-    The file appears whole or not at all. Writing the same again changes nothing. Names that
-    mean another model of `catalog` (default: the built-in one and the user's own) are refused;
-    `force` replaces an own model of that name, and takes over a built-in one's. Raises
-    UsageError, also for a manifest that could not be read back.
+    The file appears whole or not at all. A name that means another model of `catalog`
+    (default: the built-in one with the user's own) is refused, unless `force`: then it means
+    this one from now on. Raises UsageError, also for a manifest that could not be read back.
     """
     if catalog is None:
         own = settings.own_recipes()
         catalog = load_catalog(recipe_dirs=[own] if own.is_dir() else [])
     family = _family(manifest)
-    there = catalog.registry.manifests.get(manifest.name)
-    path = folder() / f"{manifest.name}.yaml"
-    if there == _as_read(family) and path.is_file():
-        return path
     if not force:
         _refuse_taken(manifest, catalog)
-    text = HEAD.format(how=how or manifest.origin or "models.add", name=manifest.name)
+    how = " ".join((how or manifest.origin or "models.add").split())
+    text = HEAD.format(how=how, name=manifest.name) + _yaml(family)
+    _require_readable(text, manifest.name)
+    path = folder() / f"{manifest.name}.yaml"
     with files.explain_os_errors(path.parent, "declare a model"):
-        files.write_atomic(path, (text + _yaml(family)).encode())
+        files.write_atomic(path, text.encode())
     return path
 
 
 def _refuse_taken(manifest: ModelManifest, catalog: Catalog) -> None:
     for spelling in (manifest.name, *manifest.aliases):
         owner = catalog.registry.find(spelling)
-        if owner is not None and (owner.name != manifest.name or spelling == manifest.name):
+        if owner is None or (owner.name == manifest.name and _may_replace(manifest, owner)):
+            continue
+        raise UsageError(
+            f"'{spelling}' is already a name of the model {owner.name}",
+            why=f"it is declared in {catalog.source('models', owner.name)}",
+            next_step="choose another name with --name, or replace it with --force",
+        )
+
+
+def _may_replace(manifest: ModelManifest, owner: ModelManifest) -> bool:
+    """Whether both are the same file: the same digest, or none and the same sources."""
+    one, other = manifest.file, owner.file
+    if other.sha256 is None:
+        return one.sources == other.sources
+    return one.sha256 == other.sha256
+
+
+def _require_readable(text: str, name: str) -> None:
+    """Raise UsageError when the catalog would not read this text."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / f"{name}.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            load_families([[path]])
+        except UsageError as error:
             raise UsageError(
-                f"'{spelling}' is already a name of the model {owner.name}",
-                why=f"it is declared in {catalog.source('models', owner.name)}",
-                next_step="choose another name with --name, or replace it with --force",
-            )
+                f"the model '{name}' cannot be declared",
+                why=error.what.removeprefix(f"{path}:"),
+                next_step="smolpc --help models.add",
+            ) from error
 
 
 def _family(manifest: ModelManifest) -> Family:
@@ -108,39 +129,18 @@ def _family(manifest: ModelManifest) -> Family:
         ) from error
 
 
-def _as_read(family: Family) -> ModelManifest:
-    """The manifest as the catalog would read it. Raises UsageError as the catalog would."""
-    from smolpc.catalog.families import expand
-
-    return next(manifest for manifest, _ in expand(family, folder() / f"{family.name}.yaml"))
-
-
 def _yaml(family: Family) -> str:
     """The family as YAML, without what has its default value."""
     import yaml
 
     text: str = yaml.safe_dump(
-        _sparse(family), sort_keys=False, allow_unicode=True, width=100, default_flow_style=False
+        without_defaults(family),
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+        default_flow_style=False,
     )
     return text
-
-
-def _sparse(value: Any) -> Any:
-    if isinstance(value, msgspec.Struct):
-        config = value.__struct_config__
-        tag = {config.tag_field: config.tag} if config.tag_field else {}
-        fields = msgspec.structs.fields(value)
-        shown = {field.name: getattr(value, field.name) for field in fields}
-        return tag | {
-            field.name: _sparse(shown[field.name])
-            for field in fields
-            if field.required or shown[field.name] != field.default
-        }
-    if isinstance(value, tuple):
-        return [_sparse(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _sparse(item) for key, item in value.items()}
-    return value
 
 
 def forget(name: str, catalog: Catalog) -> Path:
@@ -186,18 +186,10 @@ def licence_note(manifest: ModelManifest) -> str:
     licence = manifest.license
     named = licence.name or licence.id
     where = f": {licence.url}" if licence.url else ""
+    if licence.id == licenses.UNKNOWN:
+        return f"the licence of {manifest.short} is not known: look it up before you use it"
     if licence.commercial is False:
         return f"{manifest.short} is not for commercial use: {named}{where}"
     if licence.commercial is None:
-        return f"{manifest.short} has conditions of use, or unknown ones: {named}{where}"
+        return f"{manifest.short} has conditions of use: {named}{where}"
     return ""
-
-
-def read_back(path: Path) -> ModelManifest:
-    """The first model of an own family file. Raises UsageError with the line."""
-    return next(iter(load_families([[path]]).manifests.values()))
-
-
-def same_name(one: str, other: str) -> bool:
-    """Whether two spellings mean the same model."""
-    return key_of(one) == key_of(other)

@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 
 from smolpc import detect
-from smolpc.catalog import Catalog, load_catalog, resolve_model
+from smolpc.catalog import Catalog, load_catalog
 from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
+from smolpc.models import names, pins, places
 from smolpc.plan import fitness
 from smolpc.plan.requirements import BuildTarget, is_cross
 from smolpc.plan.select import Selection, select
@@ -22,7 +23,7 @@ from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.profile import Profile
 from smolpc.schema.spec import BuildSpec
-from smolpc.settings import Settings, cache_dir
+from smolpc.settings import Settings, cache_dir, own_recipes
 from smolpc.store import Store, artifacts, refusals
 
 
@@ -53,8 +54,12 @@ class Target(Value, kw_only=True):
 
 
 def catalog_for(settings: Settings) -> Catalog:
-    """Built-in profiles and recipes with the user's overlay folders on top."""
-    return load_catalog(settings.profile_dirs, settings.recipe_dirs)
+    """Built-in profiles and recipes; over them the user's own recipes, if there are any, and
+    over those the overlay folders of the settings."""
+    own = own_recipes()
+    return load_catalog(
+        settings.profile_dirs, (*([own] if own.is_dir() else []), *settings.recipe_dirs)
+    )
 
 
 def host_for(settings: Settings, *, refresh: bool = False) -> Host:
@@ -63,9 +68,11 @@ def host_for(settings: Settings, *, refresh: bool = False) -> Host:
 
 
 def model_for(catalog: Catalog, settings: Settings) -> ModelManifest:
-    """The model of the settings, else the manifest marked default. Raises UsageError."""
+    """The model of the settings (a name, an address or a path), else the manifest marked
+    default. Raises UsageError."""
     if settings.model:
-        return resolve_model(catalog, settings.model)
+        endpoint = places.mirrors(settings).endpoint
+        return names.resolve(settings.model, catalog, endpoint=endpoint)
     defaults = [manifest for manifest in catalog.models.values() if manifest.default]
     if defaults:
         return defaults[-1]  # a later folder's wins
@@ -142,7 +149,7 @@ def _target(
         notes=notes,
         toolchain=toolchain,
         spec=spec,
-        model=model_for(catalog, settings) if with_model else None,
+        model=pins.pinned(model_for(catalog, settings), store) if with_model else None,
         pipeline_text=catalog.pipeline(settings.pipeline),
     )
 

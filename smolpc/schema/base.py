@@ -34,3 +34,21 @@ def canonical_json(value: Any) -> bytes:
 def digest_of(value: Any) -> str:
     """sha256 (hex) of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def without_defaults(value: Any) -> Any:
+    """Builtin values of a struct, for people: fields that have their default are left out."""
+    if isinstance(value, msgspec.Struct):
+        config = value.__struct_config__
+        tag = {config.tag_field: config.tag} if config.tag_field else {}
+        held = {one.name: getattr(value, one.name) for one in msgspec.structs.fields(value)}
+        return tag | {
+            one.name: without_defaults(held[one.name])
+            for one in msgspec.structs.fields(value)
+            if one.required or held[one.name] != one.default
+        }
+    if isinstance(value, tuple):
+        return [without_defaults(item) for item in value]
+    if isinstance(value, dict):
+        return {key: without_defaults(item) for key, item in value.items()}
+    return value

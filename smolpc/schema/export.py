@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from smolpc.schema import report
+from smolpc.schema import registry_report, report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.family import Family
@@ -52,6 +52,9 @@ EXPORTED: dict[str, type] = {
     "verify-report": report.VerifyReport,
     "gc-report": report.GcReport,
     "models-report": report.ModelsReport,
+    "model-report": registry_report.ModelReport,
+    "add-report": registry_report.AddReport,
+    "forget-report": registry_report.ForgetReport,
     "storage-report": StorageReport,
     "pull-report": report.PullReport,
     "build-report": report.BuildReport,

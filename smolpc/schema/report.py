@@ -125,12 +125,22 @@ class GcReport(Value, kw_only=True):
 
 
 class ModelRow(Value, kw_only=True):
+    """`short` is the name as people type it; `size`, `parameters`, `context_length` 0: not
+    known; `usual`: what its size means when no quantization is named."""
+
     name: str
+    short: str
     aliases: tuple[str, ...]
+    family: str
     summary: str
     size: Bytes
+    parameters: int
+    quantization: str
+    purposes: tuple[str, ...]
     license: str
     context_length: int
+    state: str  # confirmed, unconfirmed, pinned here, own; "own, not pinned"
+    usual: bool
     installed: bool
     default: bool
 

@@ -1,48 +1,82 @@
-"""`models.list`: which models there are, and which are here."""
+"""`models.list` and `models.show`: which models there are, and everything about one."""
 
 from __future__ import annotations
 
 from smolpc.cli.app import command
 from smolpc.console import Console, human_bytes
 
+HELP = {
+    "purpose": "only models for this: chat or code",
+    "all": "also the other quantizations of each model",
+}
 
-@command("list")
-def list_(console: Console, json: bool = False) -> None:
+
+@command("list", help=HELP)
+def list_(
+    console: Console,
+    purpose: str = "",
+    json: bool = False,
+    all: bool = False,  # noqa: A002
+) -> None:
     """List the known models and which of them are on this machine."""
     from smolpc import settings
-    from smolpc.models import storage
+    from smolpc.models import own, showing
     from smolpc.provision.target import catalog_for
-    from smolpc.schema.report import ModelRow, ModelsReport
+    from smolpc.schema.report import ModelsReport
     from smolpc.store import Store
 
     chosen, _ = settings.load()
-    store = Store(chosen.store_path)
-    here = {record.sha256 for record in storage.installed(store.models)}
-    rows = tuple(
-        ModelRow(
-            name=model.name,
-            aliases=model.aliases,
-            summary=model.summary,
-            size=model.file.size,
-            license=model.license.id,
-            context_length=model.context_length,
-            installed=model.file.sha256 in here,
-            default=model.default,
-        )
-        for _, model in sorted(catalog_for(chosen).models.items())
-    )
+    wanted = own.wishes("", "", purpose, "").purposes
+    found = [
+        row
+        for row in showing.rows(catalog_for(chosen), Store(chosen.store_path))
+        if set(wanted) <= set(row.purposes)
+    ]
+    rows = [row for row in found if all or row.usual or row.installed]
     if json:
-        console.emit(ModelsReport(models=rows))
+        console.emit(ModelsReport(models=tuple(rows)))
     console.table(
-        ("", "model", "size", "licence", "summary"),
+        ("", "model", "size", "params", "context", "licence", "state"),
         [
             (
                 "✓" if row.installed else " ",
-                row.name,
-                human_bytes(row.size),
+                row.short,
+                human_bytes(row.size) if row.size else "?",
+                showing.human_count(row.parameters),
+                showing.human_context(row.context_length),
                 row.license,
-                row.summary,
+                row.state,
             )
             for row in rows
         ],
     )
+    more = f"; {len(found) - len(rows)} more with --all" if len(found) > len(rows) else ""
+    console.print(f"\n✓ is on this machine. What one is for: smolpc models.show NAME{more}")
+
+
+@command(help={"name": "name, alias, hf:owner/repo:file, address or path of a model"})
+def show(console: Console, name: str, json: bool = False) -> None:
+    """Show a model as YAML: what it is for, its licence, its digest, where it is."""
+    from smolpc import settings
+    from smolpc.models import showing
+    from smolpc.provision.target import catalog_for, model_for
+    from smolpc.schema.base import without_defaults
+    from smolpc.store import Store
+
+    chosen, _ = settings.load({"model": name})
+    catalog = catalog_for(chosen)
+    manifest = model_for(catalog, chosen)
+    report = showing.report(manifest, catalog, Store(chosen.store_path), chosen)
+    if json:
+        console.emit(report)
+    console.print(f"# {report.declared_in or 'not in the registry'}")
+    console.yaml(without_defaults(report.manifest))
+    console.print(f"\nfor:     {', '.join(manifest.purposes)}")
+    console.print(f"state:   {report.state}")
+    if report.pin:
+        console.print(f"pinned:  {report.pin.time}, from {report.pin.source}")
+    console.print(f"on disk: {report.path or 'no'}")
+    for number, place in enumerate(report.places):
+        console.print(f"{'places:' if number == 0 else '':8} {place}")
+    if report.licence_note:
+        console.print(f"note:    {report.licence_note}")

@@ -1,0 +1,114 @@
+"""How models are listed and shown: states, order, numbers for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from smolpc.catalog import Catalog
+from smolpc.models import pins, places, registry, storage
+from smolpc.net.places import shown
+from smolpc.schema.model import HttpsSource, ModelManifest
+from smolpc.schema.registry_report import ModelReport, PinReport
+from smolpc.schema.report import ModelRow
+from smolpc.settings import Settings
+from smolpc.store import Store
+
+
+def state_of(manifest: ModelManifest, catalog: Catalog, pinned: bool) -> str:
+    """How sure the digest is. `pinned`: this store trusted it at first use."""
+    unsure = manifest.file.sha256 is None or bool(manifest.file.unverified)
+    if registry.is_own(manifest, catalog):
+        return "own, not pinned" if unsure and not pinned else "own"
+    if not unsure:
+        return "confirmed"
+    return "pinned here" if pinned else "unconfirmed"
+
+
+def rows(catalog: Catalog, store: Store) -> list[ModelRow]:
+    """All models: by family, the smaller first, of each size the usual quantization first."""
+    here = {record.sha256 for record in storage.installed(store.models)}
+    return [_row(manifest, catalog, store, here) for manifest in ordered(catalog.models.values())]
+
+
+def ordered(manifests: Iterable[ModelManifest]) -> list[ModelManifest]:
+    def place(one: ModelManifest) -> tuple[str, int, bool, int, str]:
+        return one.family, one.parameters, not is_usual(one), one.file.size, one.name
+
+    return sorted(manifests, key=place)
+
+
+def is_usual(manifest: ModelManifest) -> bool:
+    """Whether this is what its size means when no quantization is named."""
+    return not manifest.short.lower().endswith(f"-{manifest.file.quantization.lower()}")
+
+
+def _row(manifest: ModelManifest, catalog: Catalog, store: Store, here: set[str]) -> ModelRow:
+    pinned = pins.is_pinned(store, manifest.name)
+    sha256 = manifest.file.sha256
+    if sha256 is None and pinned:
+        pin = pins.find(store, manifest.name)
+        sha256 = pin.sha256 if pin else None
+    return ModelRow(
+        name=manifest.name,
+        short=manifest.short,
+        aliases=manifest.aliases,
+        family=manifest.family,
+        summary=manifest.summary,
+        size=manifest.file.size,
+        parameters=manifest.parameters,
+        quantization=manifest.file.quantization,
+        purposes=manifest.purposes,
+        license=manifest.license.id,
+        context_length=manifest.context_length,
+        state=state_of(manifest, catalog, pinned),
+        usual=is_usual(manifest) or registry.is_own(manifest, catalog),
+        installed=sha256 in here,
+        default=manifest.default,
+    )
+
+
+def report(
+    manifest: ModelManifest, catalog: Catalog, store: Store, chosen: Settings
+) -> ModelReport:
+    """Everything about one model. Raises what `pins.find` and `places.mirrors` raise."""
+    pin = pins.find(store, manifest.name)
+    sha256 = manifest.file.sha256 or (pin.sha256 if pin else "")
+    record = storage.find(store.models, sha256) if sha256 else None
+    declared = catalog.registry.files.get(manifest.name)
+    return ModelReport(
+        manifest=without_secrets(manifest),
+        state=state_of(manifest, catalog, pin is not None),
+        declared_in=str(declared) if declared else "",
+        path=str(storage.path_of(store.models, record)) if record else "",
+        places=tuple(
+            shown(place) for place in places.of_manifest(manifest, places.mirrors(chosen))
+        ),
+        pin=PinReport(sha256=pin.sha256, source=pin.source, time=pin.time) if pin else None,
+        licence_note=registry.licence_note(manifest),
+    )
+
+
+def without_secrets(manifest: ModelManifest) -> ModelManifest:
+    """The manifest with addresses as they may be shown."""
+    sources = tuple(
+        HttpsSource(url=shown(source.url)) if isinstance(source, HttpsSource) else source
+        for source in manifest.file.sources
+    )
+    file = msgspec.structs.replace(manifest.file, sources=sources)
+    return msgspec.structs.replace(manifest, file=file)
+
+
+def human_count(count: int) -> str:
+    """Parameters for people: "135M", "7.6B"; "?" when not known."""
+    if count >= 9_950_000_000:
+        return f"{count / 1e9:.0f}B"
+    if count >= 999_500_000:
+        return f"{count / 1e9:.1f}B"
+    return f"{count / 1e6:.0f}M" if count else "?"
+
+
+def human_context(tokens: int) -> str:
+    """Tokens for people, as model cards write them: "32k" is 32768; "?" when not known."""
+    return f"{tokens // 1024}k" if tokens >= 1024 else str(tokens) if tokens else "?"
