@@ -127,9 +127,7 @@ def _fetched(
     name = manifest.file.sha256 or manifest.name
     incoming = models_dir / f".incoming-{name}"
     with ExitStack() as stack:
-        stack.enter_context(
-            files.explain_os_errors(models_dir, f"store the model {manifest.name}")
-        )
+        stack.enter_context(files.explain_os_errors(models_dir, f"store the model {manifest.name}"))
         follow = _Follower(manifest, incoming, reporter)
         stack.enter_context(follow)
         stack.enter_context(
@@ -139,7 +137,9 @@ def _fetched(
         there = _intact(manifest, models_dir, reporter)
         if there is not None:
             return there
-        return _Pull(manifest, models_dir, incoming, store.downloads / name, reach(), reporter).run()
+        return _Pull(
+            manifest, models_dir, incoming, store.downloads / name, reach(), reporter
+        ).run()
 
 
 class _Follower:

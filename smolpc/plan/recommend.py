@@ -26,6 +26,7 @@ COMFORTABLE = 12.0  # tokens a second: twice as fast as people read
 HARDLY_USABLE = 3.0
 TIGHT = 0.5  # doublings that a model loses because other programs must be closed
 RIGHT_PURPOSE = 1.0  # doublings: a coder model counts as one twice its size, for code
+OTHER_PURPOSE = 0.5  # doublings: a model that was made for the other purpose
 NOT_COMMERCIAL = 0.3  # doublings: a licence that a school has to read first
 F16_BYTES = 2
 
@@ -48,22 +49,24 @@ def machine(
     devices: Sequence[Device],
     speeds: Speeds,
     *,
+    disk_free: int,
     installed: Iterable[str] = (),
     measured: float | None = None,
 ) -> Machine:
-    """A detected host as the recommendation sees it. `measured`: bytes a second, if known."""
+    """A detected host as the recommendation sees it. `devices`: `fit.devices_of(host, ...)`;
+    `disk_free` in bytes; `measured`: memory bandwidth in bytes a second, if known."""
     memory = speed.memory_reader(host.cpu, speeds, measured)
     by_name = {gpu.name: gpu for gpu in host.gpus}
     readers = [
-        speed.gpu_reader(by_name[device.name], memory, speeds)
-        if device.name in by_name
+        speed.gpu_reader(by_name[device.card], memory, speeds)
+        if device.card
         else speed.cpu_reader(host.cpu, speeds, measured)
         for device in devices
     ]
     return Machine(
         devices=tuple(devices),
         readers=tuple(readers),
-        disk_free=host.disks[0].free if host.disks else 0,
+        disk_free=disk_free,
         installed=frozenset(installed),
     )
 
@@ -85,13 +88,13 @@ def recommend(
     """
     known, allowed = set(architectures), set(licenses)
     rows = [
-        _judge(manifest, here, speeds, purpose)
+        _judge(manifest, shape, here, speeds, purpose)
         for manifest in manifests
-        if manifest.architecture is not None
-        and not manifest.file.unverified
+        if not manifest.file.unverified
         and purpose in manifest.purposes
-        and (not known or manifest.architecture.name in known)
         and (not allowed or manifest.license.id in allowed)
+        and (shape := shape_of_manifest(manifest)) is not None
+        and (not known or shape.architecture in known)
     ]
     return tuple(sorted(rows, key=lambda row: (row.mark == "does-not-fit", -row.score, row.model)))
 
@@ -110,8 +113,10 @@ def quality(manifest: ModelManifest, purpose: Purpose) -> float:
         total = sqrt(total * active)
     bits = manifest.file.size * 8 / manifest.parameters
     value = log2(total) - 2 ** (2 - bits)
-    if purpose == "code" and manifest.purposes[0] == "code":
+    if manifest.purposes[0] == purpose == "code":
         value += RIGHT_PURPOSE
+    elif manifest.purposes[0] != purpose:
+        value -= OTHER_PURPOSE
     return value - (NOT_COMMERCIAL if manifest.license.commercial is False else 0)
 
 
@@ -161,9 +166,8 @@ def _rate(shape: Shape, choice: Choice, here: Machine, speeds: Speeds) -> speed.
 
 
 def _judge(
-    manifest: ModelManifest, here: Machine, speeds: Speeds, purpose: Purpose
+    manifest: ModelManifest, shape: Shape, here: Machine, speeds: Speeds, purpose: Purpose
 ) -> Recommendation:
-    shape = shape_of_manifest(manifest)
     choice = best(
         shape,
         here.devices,
@@ -175,16 +179,20 @@ def _judge(
     disk = 0 if installed else manifest.file.size
     mark: Mark = choice.verdict
     why = choice.why
+    useful, context = min(USEFUL_CONTEXT, manifest.context_length), choice.estimate.settings.context
     if disk > here.disk_free:
         mark = "does-not-fit"
         why = f"the disk has {human_bytes(here.disk_free)} free, the file is {human_bytes(disk)}"
+    elif context < useful and mark != "does-not-fit":
+        mark = "does-not-fit"
+        why = f"only {context} tokens of context fit into the memory; {useful} are useful"
     elif mark != "does-not-fit":
-        why = _sentence(manifest, rate, choice, purpose)
+        why = _sentence(manifest, rate, choice)
     score = quality(manifest, purpose) - patience(rate.tokens_per_second)
     return Recommendation(
         model=manifest.name,
         family=manifest.family,
-        alias=min(manifest.aliases, key=len, default=manifest.name),
+        alias=manifest.typed,
         parameters=manifest.parameters,
         license=manifest.license.id,
         mark=mark,
@@ -201,10 +209,8 @@ def _judge(
     )
 
 
-def _sentence(
-    manifest: ModelManifest, rate: speed.Rate, choice: Choice, purpose: Purpose
-) -> str:
-    """One sentence: how it will feel, what holds it back, what to know."""
+def _sentence(manifest: ModelManifest, rate: speed.Rate, choice: Choice) -> str:
+    """One sentence: how it will feel, where it runs, what holds it back, what to know."""
     feel = (
         "quick"
         if rate.tokens_per_second >= COMFORTABLE
@@ -212,10 +218,7 @@ def _sentence(
         if rate.tokens_per_second >= HARDLY_USABLE
         else "too slow for a conversation"
     )
-    context = choice.estimate.settings.context
-    text = f"{feel}, with a context of {context} tokens; the limit is {rate.limit}"
-    if choice.verdict == "tight":
-        text += "; close other programs first"
+    text = f"{feel}: {choice.why}; its speed is limited by {rate.limit}"
     if manifest.license.commercial is False:
         text += "; its licence forbids commercial use"
     return text
@@ -225,8 +228,6 @@ def best_of(rows: Sequence[Recommendation]) -> str:
     """The model to take, or "" when none fits or all would be unusably slow."""
     first = rows[0] if rows else None
     return first.model if first is not None and first.mark != "does-not-fit" else ""
-
-
 
 
 def one_each(rows: Sequence[Recommendation]) -> tuple[Recommendation, ...]:

@@ -31,9 +31,7 @@ def pull(
     from smolpc.schema.report import PullReport
     from smolpc.store import Store
 
-    chosen, _ = settings.load(
-        {"model": name, "download_limit": limit, "download_streams": streams}
-    )
+    chosen, _ = settings.load({"model": name, "download_limit": limit, "download_streams": streams})
     manifest = model_for(catalog_for(chosen), chosen)
     store = Store(chosen.store_path)
     store.prepare()

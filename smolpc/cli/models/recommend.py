@@ -30,17 +30,20 @@ def recommend(
 ) -> None:
     """Rank the known models for this machine: what fits, how fast it will be, and why."""
     from smolpc import settings
-    from smolpc.models import advice
     from smolpc.plan.recommend import best_of, one_each
+    from smolpc.provision import advice
+    from smolpc.provision.target import catalog_for, host_for
     from smolpc.schema.recommendation import RecommendReport
 
     chosen, _ = settings.load()
-    measured, rows = advice.recommend(chosen, purpose, measure=not quick)
+    wanted = advice.purpose_of(purpose)
+    catalog, host = catalog_for(chosen), host_for(chosen)
+    measured, rows = advice.recommend_here(chosen, catalog, host, wanted, measure=not quick)
     best = best_of(rows)
     if json:
         console.emit(
             RecommendReport(
-                purpose=advice.purpose_of(purpose),
+                purpose=wanted,
                 best=best,
                 measured_bandwidth=measured,
                 models=rows,
