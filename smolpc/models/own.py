@@ -6,6 +6,7 @@ a few MB; what a server says about a digest is no pin.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -61,11 +62,12 @@ def add(
     catalog: Catalog,
     chosen: Settings,
     *,
-    net: NetSettings,
+    net: Callable[[], NetSettings],
     reporter: Reporter,
     force: bool = False,
 ) -> tuple[ModelManifest, Path]:
-    """Declare the file that `what` names: its manifest, and where that was written.
+    """Declare the file that `what` names: its manifest, and where that was written. `net` is
+    asked how to reach the network only for a remote file.
 
     Raises UsageError when the registry has it (unless `force`) or its name is taken, and what
     `described` raises.
@@ -110,7 +112,7 @@ def described(
     wanted: Wishes,
     *,
     mirrors: places.Mirrors,
-    net: NetSettings,
+    net: Callable[[], NetSettings],
     tokens: tuple[tuple[str, str], ...] = (),
     reporter: Reporter,
 ) -> ModelManifest:
@@ -121,7 +123,7 @@ def described(
     """
     (source,) = found.file.sources
     if isinstance(source, FileSource):
-        header = headers.header_of(Path(source.path), net)
+        header = headers.header_of(Path(source.path), NetSettings(offline=True))
         _require_whole(header, found.short)
         size, sha256 = found.file.size, _digest(Path(source.path), wanted, reporter)
     else:
@@ -132,7 +134,7 @@ def described(
                 why="a manifest is kept in a file that others may read",
                 next_step="leave it out, or get the file and add that: smolpc models.add FILE",
             )
-        header = _remote_header(source, mirrors, net, tokens)
+        header = _remote_header(source, mirrors, net(), tokens)
         _require_whole(header, found.short)
         size, sha256 = header.file_size or 0, wanted.sha256
     return _filled(found, wanted, header, size, sha256)
