@@ -6,8 +6,8 @@
 
 `grow` starts from small right files in FOLDER (made if it is empty) and keeps every input that
 reaches new code; further arguments go to libFuzzer. It stops at the first input for which the
-reader does anything but return a header or raise TrustError, takes more than a second, or more
-than 64 MiB, and writes that input into the current folder as crash-*.
+reader does anything but return a header or raise TrustError, takes more than a second, or asks
+for more than 64 MiB at once, and writes that input into the current folder as crash-*.
 
 `shrink` copies the smallest set of files from FOLDER that covers the same lines of smolpc.gguf
 and gives the same messages into tests/gguf/corpus; it needs no atheris.
@@ -21,6 +21,8 @@ import hashlib
 import re
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -86,7 +88,7 @@ def lines_of(data: bytes) -> frozenset[object]:
     """What `data` reaches: lines of smolpc.gguf, and the refusals without their numbers."""
     reached: set[object] = set()
 
-    def trace(frame, event, _):  # type: ignore[no-untyped-def]
+    def trace(frame: FrameType, _event: str, _argument: object) -> Any:
         if "smolpc/gguf" not in Path(frame.f_code.co_filename).as_posix():
             return None
         reached.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
@@ -106,16 +108,17 @@ def shrink(folder: Path) -> None:
     CORPUS.mkdir(parents=True, exist_ok=True)
     covered: set[object] = set()
     total = 0
-    found = {path.read_bytes() for path in [*folder.iterdir(), *CORPUS.iterdir()]}
-    for old in CORPUS.iterdir():
+    known = list(CORPUS.glob("*.gguf"))
+    found = {path.read_bytes() for path in [*folder.iterdir(), *known]} | set(seeds())
+    for old in known:
         old.unlink()
-    for data in sorted(found | set(seeds()), key=lambda data: (len(data), data)):
+    for data in sorted(found, key=lambda data: (len(data), data)):
         reached = lines_of(data)
         if reached - covered:
             covered |= reached
             total += len(data)
-            (CORPUS / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
-    print(f"{len(list(CORPUS.iterdir()))} files, {total} bytes, from {len(found)}")  # noqa: T201
+            (CORPUS / f"{hashlib.sha256(data).hexdigest()[:16]}.gguf").write_bytes(data)
+    print(f"{len(list(CORPUS.glob('*.gguf')))} files, {total} bytes, from {len(found)}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -43,18 +43,30 @@ def _usage(parse: Callable[[], None]) -> None:
 
 
 def spelled_out(argv: list[str]) -> list[str]:
-    """`models.pull NAME` as `models.pull --name NAME`: invoke itself knows positional
-    arguments only where they are required."""
-    full = list(argv)
+    """`models.pull NAME` as `models.pull --name NAME`, wherever the name stands: invoke itself
+    knows positional arguments only where they are required."""
     for flag in ("--help", "-h"):  # `smolpc run --help` is `smolpc --help run`
-        if len(full) > 1 and flag in full[1:] and full[0] in namespace.task_names:
-            return ["--help", full[0]]
-    for index in range(len(argv) - 2, -1, -1):
-        task, value = argv[index], argv[index + 1]
-        if task in namespace.task_names and (value == "-" or not value.startswith("-")):
-            first = getattr(namespace[task].body, "first", "")
-            if first and value not in namespace.task_names:
-                full.insert(index + 1, f"--{first}")
+        if len(argv) > 1 and flag in argv[1:] and argv[0] in namespace.task_names:
+            return ["--help", argv[0]]
+    full: list[str] = []
+    first, valued = "", set[str]()  # of the task that the words belong to
+    is_value = False
+    for word in argv:
+        if is_value:
+            is_value = False
+        elif word.startswith("-") and word != "-":
+            is_value = word in valued
+            if word.partition("=")[0] == f"--{first}":
+                first = ""
+        elif word in namespace.task_names:
+            task = namespace[word]
+            first = getattr(task.body, "first", "")
+            taking = [one for one in task.get_arguments() if one.takes_value]
+            valued = {f"--{name.replace('_', '-')}" for one in taking for name in one.names}
+        elif first:
+            full.append(f"--{first}")
+            first = ""
+        full.append(word)
     return full
 
 

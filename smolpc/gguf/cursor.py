@@ -98,7 +98,7 @@ class Cursor:
     def skip(self, count: int) -> None:
         """Go on, without reading what lies between."""
         if count > self.left:
-            self._too_short("a value in its header is longer than the file")
+            self._too_short(f"a value in its header takes {count} bytes")
         self.at += count
 
     def text(self, what: str, longest: int = LONGEST_TEXT) -> str:

@@ -141,6 +141,11 @@ def test_a_first_argument_needs_no_flag() -> None:
     assert spelled_out(["models.verify", "models.list"]) == ["models.verify", "models.list"]
     assert spelled_out(["run", "--prompt", "x"]) == ["run", "--prompt", "x"]
     assert spelled_out(["run", "what?"]) == ["run", "--prompt", "what?"]
+    assert spelled_out(["run", "--seed", "1", "--raw", "what?"]) == [
+        *["run", "--seed", "1", "--raw", "--prompt", "what?"]
+    ]
+    assert spelled_out(["run", "--prompt=x", "y"]) == ["run", "--prompt=x", "y"]
+    assert spelled_out(["models.pull", "a", "b"]) == ["models.pull", "--name", "a", "b"]
 
 
 def test_help_behind_a_command_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:

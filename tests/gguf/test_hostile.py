@@ -81,11 +81,11 @@ CASES: dict[str, tuple[bytes, str]] = {
     "strings that cannot fit": (entry(array(g.STRING, HUGE, bytes(99))), f"{HUGE} elements"),
     "strings that leave the file": (
         entry(array(g.STRING, 100, struct.pack("<Q", HUGE) + bytes(1000))),
-        "longer than the file",
+        "a value in its header takes",
     ),
     "the last string leaves the file": (
         entry(array(g.STRING, 100, bytes(99 * 8) + struct.pack("<Q", 1))),
-        "longer than the file",
+        "a value in its header takes",
     ),
     "few strings that leave the file": (
         entry(array(g.STRING, 2, struct.pack("<Q", 99) + bytes(20))),

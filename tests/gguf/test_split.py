@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import pytest
 
 from smolpc.errors import TrustError, UsageError
@@ -100,3 +102,19 @@ def test_parts_that_do_not_belong_together(folder: Path, number: int, data: byte
     with pytest.raises(TrustError, match=says) as caught:
         read(folder, name(1))
     assert caught.value.next_step
+
+
+def test_a_model_split_by_gguf_py(tmp_path: Path):
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama", split_max_tensors=2)
+    writer.add_block_count(3)
+    for number in range(5):
+        writer.add_tensor(f"blk.{number}.weight", np.full((2, 8), number, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    header = read(tmp_path, name(2).replace("Modell ü", "m"))
+    assert header.parts == 3
+    assert header.metadata["llama.block_count"] == 3
+    assert [tensor.name for tensor in header.tensors] == [f"blk.{i}.weight" for i in range(5)]
+    assert {(tensor.shape, tensor.size) for tensor in header.tensors} == {((8, 2), 64)}
