@@ -47,6 +47,10 @@ OWN_HUB = "https://hub.school.example/hf"
             f"{OWN_HUB}/o/r/resolve/v1/a.gguf",
             OnHub(repo="o/r", revision="v1", file="a.gguf"),
         ),
+        (
+            "https://hub.school.example/files/a.gguf#x",
+            OnWeb(url="https://hub.school.example/files/a.gguf"),
+        ),
         ("http://nas:8080/m/a.gguf", OnWeb(url="http://nas:8080/m/a.gguf")),
         ("https://x.example/a.gguf?sig=1", OnWeb(url="https://x.example/a.gguf?sig=1")),
         ("/srv/Mein Modell/a.gguf", OnDisk(path="/srv/Mein Modell/a.gguf")),
