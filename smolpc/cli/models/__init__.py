@@ -6,9 +6,10 @@ from smolpc.cli.models.ollama import export_ollama, import_ollama
 from smolpc.cli.models.own import add, forget, unpin
 from smolpc.cli.models.pull import pull
 from smolpc.cli.models.quantize import quantize
+from smolpc.cli.models.recommend import recommend
 from smolpc.cli.models.verify import verify
 
 TASKS = (
     *(add, export_ollama, forget, import_ollama, list_, prune, pull, quantize, remove, show),
-    *(storage_, unpin, verify),
+    *(recommend, storage_, unpin, verify),
 )

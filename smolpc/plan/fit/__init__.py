@@ -1,1 +1,15 @@
-"""How much memory a model needs on which device, and which settings fit a machine best."""
+"""How much memory a model needs on which device, and which settings fit a machine best.
+
+shape_of(header), shape_of_manifest(manifest)   what the model is
+devices_of(host)                                where it may go
+estimate(shape, settings, devices)              what it takes with given settings
+best(shape, devices), chosen(made, ...)         the settings that fit, and the verdict
+"""
+
+from smolpc.plan.fit.host import devices_of
+from smolpc.plan.fit.manifest import shape_of_manifest
+from smolpc.plan.fit.memory import estimate
+from smolpc.plan.fit.search import best, chosen
+from smolpc.plan.fit.shape import shape_of
+
+__all__ = ["best", "chosen", "devices_of", "estimate", "shape_of", "shape_of_manifest"]

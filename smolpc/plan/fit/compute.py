@@ -25,132 +25,115 @@ residuals.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from smolpc.plan.fit.cache import cells, layer_cache, micro_batch, quantized
 from smolpc.schema.fit import FitSettings, Layer, Shape
 
 F16, F32, INDEX = 2, 4, 8
+ROWS = 3  # activations of n_embd beside each candidate
 OFFLOADED_FROM = 32  # tokens: from here on weights on the CPU are copied to the GPU (ggml-cuda.cu)
 COPIES = 4  # GGML_SCHED_MAX_COPIES: inputs kept at once when several GPUs form a pipeline
 
 
-def row(shape: Shape, settings: FitSettings) -> int:
-    """Bytes of one activation of n_embd for a micro-batch."""
-    return micro_batch(settings) * shape.embedding * F32
+class Work:
+    """The intermediate results of one shape with one set of settings. All sizes in bytes."""
 
+    def __init__(self, shape: Shape, settings: FitSettings) -> None:
+        self.shape, self.settings = shape, settings
+        self.kinds = tuple(dict.fromkeys(shape.layers))  # most layers are alike
+        self.flash = settings.flash != "off"
+        self.quantized = quantized(settings.kv_type)
+        self.tokens = micro_batch(settings) * F32  # one F32 value for each token
+        self.row = self.tokens * shape.embedding  # one activation of n_embd
+        self.logits_kept = settings.sequences * shape.vocabulary * F32  # output_reserve
+        # Whether prompts run on the GPU also for layers whose weights do not lie there.
+        self.offloads = micro_batch(settings) >= OFFLOADED_FROM
+        self._peaks: dict[tuple[Layer, int], int] = {}
 
-def flash(settings: FitSettings) -> bool:
-    return settings.flash != "off"
+    @cached_property
+    def inputs(self) -> int:
+        """What the host hands over with every micro-batch, the embedded tokens not counted.
 
+        One mask for full attention and one for windows (cells x T, F16 with flash attention).
+        Without flash attention the values are stored transposed, and where each of them goes
+        is one 64 bit index an element, again for either cache.
+        """
+        masks: dict[bool, int] = {}
+        values: dict[bool, int] = {}
+        for layer in self.kinds:
+            if layer.attention == "none" or not layer.caches:
+                continue
+            limited = layer.attention == "swa"
+            each = cells(self.shape, layer, self.settings) // self.settings.sequences
+            masks[limited] = each * self.tokens // F32 * (F16 if self.flash else F32)
+            if not self.flash and layer.attention != "mla":
+                wide = layer.kv_heads * layer.value_length * self.tokens // F32 * INDEX
+                values[limited] = max(values.get(limited, 0), wide)
+        return sum(masks.values()) + sum(values.values())
 
-def masks(shape: Shape, settings: FitSettings) -> int:
-    """One mask for full attention and one for windows: cells x T, F16 with flash attention."""
-    size = F16 if flash(settings) else F32
-    lengths: dict[bool, int] = {}
-    for layer in shape.layers:
-        if layer.attention != "none" and layer.caches:
-            lengths[layer.attention == "swa"] = cells(shape, layer, settings)
-    return sum(lengths.values()) * micro_batch(settings) * size // settings.sequences
+    def attention(self, layer: Layer) -> int:
+        """Tensors alive in the attention of one layer."""
+        if layer.attention == "none":
+            return 0
+        keys = layer.kv_heads * (layer.key_length + layer.value_length) * self.tokens
+        each = cells(self.shape, layer, self.settings) // self.settings.sequences
+        scores = 0 if self.flash else each * layer.heads * self.tokens
+        if layer.attention == "mla":
+            plain = layer.heads * self.shape.mla_key * self.tokens
+            absorbed = layer.heads * (layer.key_length + layer.value_length) * self.tokens
+            return scores + absorbed + 2 * plain + keys
+        query = layer.heads * layer.key_length * self.tokens
+        # a quantized cache is rotated (llama-kv-cache.cpp): one more copy of queries and keys
+        turned = query + keys if self.quantized else 0
+        return scores + 2 * query + turned + (keys if self.flash else 0)
 
+    def feed_forward(self, layer: Layer) -> int:
+        """Tensors alive in the feed-forward part of one layer."""
+        beside = max(0, layer.heads * layer.key_length * self.tokens - self.row)
+        dense = 3 * layer.feed_forward * self.tokens
+        if not layer.experts_used:
+            return dense + beside
+        routed = layer.experts_used * (3 * layer.expert_feed_forward + self.shape.embedding)
+        return max(dense, (routed + 2 * self.shape.experts) * self.tokens) + beside
 
-def value_rows(shape: Shape, settings: FitSettings) -> int:
-    """Where each value goes: without flash attention the cache is transposed, and the engine
-    passes one 64 bit index an element, for each of the caches (full, window)."""
-    if flash(settings):
-        return 0
-    widths: dict[bool, int] = {}
-    for layer in shape.layers:
-        if layer.caches and layer.attention not in ("none", "mla"):
-            width = layer.kv_heads * layer.value_length
-            widths[layer.attention == "swa"] = max(widths.get(layer.attention == "swa", 0), width)
-    return sum(widths.values()) * micro_batch(settings) * INDEX
+    def recurrent(self, layer: Layer) -> int:
+        """Tensors alive in a recurrent layer."""
+        if not layer.state:
+            return 0
+        widths = layer.projected + 3 * layer.convolved + layer.inner
+        return widths * self.tokens + 2 * layer.state * self.settings.sequences
 
+    def layer_peak(self, layer: Layer, weights: int = 0) -> int:
+        """The largest candidate of one layer, with the residuals and `inputs`.
 
-def inputs(shape: Shape, settings: FitSettings) -> int:
-    """What the host hands over with every micro-batch, the embedded tokens not counted."""
-    return masks(shape, settings) + value_rows(shape, settings)
+        `weights`: its matrices lie in host memory and come over when they are needed; bytes
+        of the largest. The keys of such a layer come over as well.
+        """
+        if (layer, weights) not in self._peaks:
+            attending = self.attention(layer)
+            if weights:
+                attending += layer_cache(self.shape, layer, self.settings)
+            peak = max(attending, self.feed_forward(layer), self.recurrent(layer))
+            self._peaks[layer, weights] = peak + weights + ROWS * self.row + self.inputs
+        return self._peaks[layer, weights]
 
+    @cached_property
+    def output_peak(self) -> int:
+        """Logits of every token of the micro-batch, with the hidden state before them.
 
-def attention(shape: Shape, layer: Layer, settings: FitSettings) -> int:
-    """Tensors alive in the attention of one layer, without `inputs` and without the residual."""
-    tokens = micro_batch(settings) * F32
-    keys = layer.kv_heads * (layer.key_length + layer.value_length) * tokens
-    each = cells(shape, layer, settings) // settings.sequences  # a token sees one sequence
-    scores = 0 if flash(settings) else each * layer.heads * tokens
-    if layer.attention == "mla":
-        plain = layer.heads * shape.mla_key * tokens
-        absorbed = layer.heads * layer.key_length * tokens
-        latent = layer.heads * layer.value_length * tokens
-        return scores + absorbed + latent + 2 * plain + keys
-    query = layer.heads * layer.key_length * tokens
-    # a quantized cache is rotated (llama-kv-cache.cpp): one more copy of queries and keys
-    turned = query + keys if quantized(settings.kv_type) else 0
-    return scores + 2 * query + turned + (keys if flash(settings) else 0)
+        Without flash attention the masks are in the way: the logits find no place before them.
+        """
+        logits = self.tokens * self.shape.vocabulary
+        rows = (ROWS + self.quantized) * self.row
+        return logits + rows + (0 if self.flash else self.inputs)
 
-
-def feed_forward(shape: Shape, layer: Layer, settings: FitSettings) -> int:
-    """Tensors alive in the feed-forward part, without `inputs` and without the residual."""
-    tokens = micro_batch(settings) * F32
-    beside = max(0, layer.heads * layer.key_length - shape.embedding) * tokens
-    dense = 3 * layer.feed_forward * tokens
-    if not layer.experts_used:
-        return dense + beside
-    routed = layer.experts_used * (3 * layer.expert_feed_forward + shape.embedding)
-    return max(dense, (routed + 2 * shape.experts) * tokens) + beside
-
-
-def recurrent(layer: Layer, settings: FitSettings) -> int:
-    """Tensors alive in a recurrent layer, without the residual."""
-    if not layer.state:
-        return 0
-    tokens = micro_batch(settings) * F32
-    widths = layer.projected + 3 * layer.convolved + layer.inner
-    return widths * tokens + 2 * layer.state * settings.sequences
-
-
-ROWS = 3  # activations of n_embd beside the candidates above
-
-
-def layer_peak(shape: Shape, layer: Layer, settings: FitSettings, *, weights_from: int = 0) -> int:
-    """The largest candidate of one layer, with its residuals and `inputs`.
-
-    `weights_from`: the matrices lie in host memory and are copied over when they are needed;
-    bytes of the largest. The keys of such a layer are copied as well.
-    """
-    attending = attention(shape, layer, settings)
-    if weights_from and layer.attention != "none":
-        attending += layer_cache(shape, layer, settings) - layer.state
-    peak = max(attending, feed_forward(shape, layer, settings), recurrent(layer, settings))
-    return peak + weights_from + ROWS * row(shape, settings) + inputs(shape, settings)
-
-
-def output_peak(shape: Shape, settings: FitSettings) -> int:
-    """Logits of every token of the micro-batch, with the hidden state before them.
-
-    Without flash attention the masks are in the way: the logits find no place in front of them.
-    """
-    logits = micro_batch(settings) * shape.vocabulary * F32
-    rows = ROWS + quantized(settings.kv_type)
-    in_the_way = 0 if flash(settings) else inputs(shape, settings)
-    return logits + rows * row(shape, settings) + in_the_way
-
-
-def pipeline_copies(shape: Shape, settings: FitSettings, *, first: bool) -> int:
-    """What a GPU keeps more of when several form a pipeline: `COPIES` of the inputs, of the
-    residual that comes in (twice behind the first GPU: with and without the feed-forward part)
-    and, behind the first, of a recurrent layer's projection."""
-    rows, again = row(shape, settings), (COPIES - 1) * inputs(shape, settings)
-    projected = max((layer.projected for layer in shape.layers), default=0)
-    projected *= micro_batch(settings) * F32
-    if first:
-        return again + COPIES * rows + projected
-    return again + COPIES * (2 * rows + projected)
-
-
-def offloads(settings: FitSettings) -> bool:
-    """Whether prompt processing runs on the GPU also for layers whose weights do not lie there."""
-    return micro_batch(settings) >= OFFLOADED_FROM
-
-
-def logits_kept(shape: Shape, settings: FitSettings) -> int:
-    """The buffer that the caller reads logits from: one row a sequence (output_reserve)."""
-    return settings.sequences * shape.vocabulary * F32
+    def pipeline_copies(self, *, first: bool) -> int:
+        """What a GPU keeps more of when several form a pipeline: `COPIES` of the inputs, of
+        the residual that comes in (twice behind the first GPU: with and without the
+        feed-forward part) and, behind the first, of a recurrent layer's projection."""
+        again = (COPIES - 1) * self.inputs
+        projected = max((layer.projected for layer in self.kinds), default=0) * self.tokens
+        if first:
+            return again + COPIES * self.row + projected
+        return again + COPIES * (2 * self.row + projected)

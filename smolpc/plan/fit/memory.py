@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smolpc.errors import UsageError
-from smolpc.plan.fit import backends, compute
+from smolpc.plan.fit import backends
 from smolpc.plan.fit.cache import layer_cache, loadable
+from smolpc.plan.fit.compute import COPIES, Work
 from smolpc.plan.fit.layout import Layout, place
 from smolpc.schema.fit import Device, DeviceUse, Estimate, FitSettings, Shape
 
@@ -17,9 +18,9 @@ EXACT_DENSE, EXACT_OTHER, GUESSED, UNMODELLED = 0.05, 0.10, 0.05, 0.15
 def estimate(shape: Shape, settings: FitSettings, devices: Sequence[Device]) -> Estimate:
     """What the engine takes on each device.
 
-    `devices`: the CPU and the GPUs that the engine may use, in its order. Bytes; the CPU's
-    weights count in full although they are mapped from the file: what does not fit is read
-    from the disk again for every token. Raises UsageError for settings that the engine refuses.
+    `devices`: the CPU and the GPUs that the engine may use, in its order. The CPU's weights
+    count in full although they are mapped from the file: what does not fit is read from the
+    disk again for every token. Raises UsageError for settings that the engine refuses.
     """
     refused = loadable(shape, settings)
     if refused:
@@ -29,9 +30,10 @@ def estimate(shape: Shape, settings: FitSettings, devices: Sequence[Device]) -> 
         )
     host = next(device for device in devices if device.kind == "cpu")
     gpus = tuple(device for device in devices if device.kind != "cpu")
+    work = Work(shape, settings)
     layout = place(shape, settings, gpus)
-    uses = [_host(shape, settings, host, gpus, layout)]
-    uses += [_gpu(shape, settings, gpu, index, layout) for index, gpu in enumerate(gpus)]
+    uses = [_host(work, host, gpus, layout)]
+    uses += [_gpu(work, gpu, number, layout) for number, gpu in enumerate(gpus)]
     return Estimate(
         settings=settings,
         devices=tuple(uses),
@@ -40,16 +42,15 @@ def estimate(shape: Shape, settings: FitSettings, devices: Sequence[Device]) -> 
     )
 
 
-def _host(
-    shape: Shape, s: FitSettings, host: Device, gpus: Sequence[Device], layout: Layout
-) -> DeviceUse:
+def _host(work: Work, host: Device, gpus: Sequence[Device], layout: Layout) -> DeviceUse:
     """The CPU: the embedding always; its layers; experts that were kept; the output."""
+    shape, settings = work.shape, work.settings
     weights, kv = shape.token_embedding, 0
     for index, layer in enumerate(shape.layers):
         if layout.layers[index] is None:
             weights += layer.weights
-            kv += layer_cache(shape, layer, s)
-        elif index < s.cpu_experts:
+            kv += layer_cache(shape, layer, settings)
+        elif index < settings.cpu_experts:
             weights += layer.experts
     if layout.output is None:
         copied = shape.repacked_output and not gpus
@@ -58,58 +59,53 @@ def _host(
         device=host.name,
         weights=weights,
         kv=kv,
-        compute=_host_compute(shape, s, gpus, layout),
-        output=compute.logits_kept(shape, s),
-        overhead=backends.host_overhead(shape, s),
+        compute=_host_compute(work, gpus, layout),
+        output=work.logits_kept,
+        overhead=backends.host_overhead(shape, settings),
     )
 
 
-def _host_compute(shape: Shape, s: FitSettings, gpus: Sequence[Device], layout: Layout) -> int:
-    row, inputs = compute.row(shape, s), compute.inputs(shape, s)
-    own = [layer for layer, at in zip(shape.layers, layout.layers, strict=True) if at is None]
+def _host_compute(work: Work, gpus: Sequence[Device], layout: Layout) -> int:
     if layout.pipeline:
-        return compute.COPIES * (inputs + row) + row
-    handed_over = inputs + 2 * row
-    works = not gpus or not compute.offloads(s) or any(layer.state for layer in own)
-    if not works:
+        return COPIES * (work.inputs + work.row) + work.row
+    handed_over = work.inputs + 2 * work.row
+    alone = not gpus or not work.offloads
+    own = {layer for layer, at in zip(work.shape.layers, layout.layers, strict=True) if at is None}
+    if not alone and not any(layer.state for layer in own):  # a state keeps its layer here
         return handed_over
-    peaks = [compute.layer_peak(shape, layer, s) + row for layer in own]
-    if layout.output is None and not (gpus and compute.offloads(s)):
-        peaks.append(compute.output_peak(shape, s))
+    peaks = [work.layer_peak(layer) + work.row for layer in own]
+    if alone and layout.output is None:
+        peaks.append(work.output_peak)
     return max([*peaks, handed_over])
 
 
-def _gpu(
-    shape: Shape,
-    s: FitSettings,
-    gpu: Device,
-    number: int,
-    layout: Layout,
-) -> DeviceUse:
-    """One GPU: its layers without the experts that stay on the CPU; the output on the last."""
-    weights = kv = 0
-    peaks, copied = [0], 0
-    first = number == 0 and compute.offloads(s)  # it also computes for the layers on the CPU
+def _gpu(work: Work, gpu: Device, number: int, layout: Layout) -> DeviceUse:
+    """One GPU: its layers without the experts that stay on the CPU; the output on the last.
+
+    The first GPU also computes for the layers on the CPU, when prompts are read.
+    """
+    shape, settings = work.shape, work.settings
+    weights = kv = copied = 0
+    peaks = {0}
+    helps = number == 0 and work.offloads
     for index, layer in enumerate(shape.layers):
         at = layout.layers[index]
-        kept = index < s.cpu_experts and layer.experts > 0
         if at == number:
-            weights += layer.weights - (layer.experts if kept else 0)
-            kv += layer_cache(shape, layer, s)
-            peaks.append(
-                compute.layer_peak(shape, layer, s, weights_from=layer.largest if kept else 0)
-            )
-        elif at is None and first:
+            away = layer.experts if index < settings.cpu_experts else 0
+            weights += layer.weights - away
+            kv += layer_cache(shape, layer, settings)
+            peaks.add(work.layer_peak(layer, layer.largest if away else 0))
+        elif at is None and helps:
             copied = max(copied, layer.largest)
-            peaks.append(compute.layer_peak(shape, layer, s, weights_from=layer.largest))
+            peaks.add(work.layer_peak(layer, layer.largest))
     if layout.output == number:
         weights += shape.output + shape.output_extra
-        peaks.append(compute.output_peak(shape, s) + copied)
-    elif layout.output is None and first:
-        peaks.append(compute.output_peak(shape, s) + shape.output + copied)
+        peaks.add(work.output_peak + copied)
+    elif layout.output is None and helps:
+        peaks.add(work.output_peak + shape.output + copied)
     peak = max(peaks)
     if layout.pipeline:
-        peak += compute.pipeline_copies(shape, s, first=number == 0)
+        peak += work.pipeline_copies(first=number == 0)
     return DeviceUse(
         device=gpu.name, weights=weights, kv=kv, compute=peak, overhead=backends.overhead(gpu)
     )
@@ -135,5 +131,5 @@ def notes_on(shape: Shape, settings: FitSettings) -> list[str]:
             " beyond them its answers turn to noise"
         )
     if settings.flash == "auto" and settings.gpu_layers:
-        notes.append("a GPU without flash attention needs more for long contexts")
+        notes.append("a GPU that lacks flash attention needs more for long contexts")
     return notes
