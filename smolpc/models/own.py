@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,6 @@ from smolpc.console import Reporter
 from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.models import describe, headers, licenses, names, places, registry
 from smolpc.net import NetSettings
-from smolpc.net.places import host_of
 from smolpc.schema.base import Value
 from smolpc.schema.gguf import GgufHeader
 from smolpc.schema.model import FileSource, HttpsSource, HubSource, ModelManifest, Purpose
@@ -173,16 +173,12 @@ def _remote_header(
     asked: Sequence[str], net: NetSettings, tokens: tuple[tuple[str, str], ...]
 ) -> GgufHeader:
     """From the first place that answers: the user's hub, else the source itself."""
+    reach = replace(net, tokens=tokens)
     *hubs, source = asked
     for place in hubs:
         with contextlib.suppress(NetworkError):
-            return _header_at(place, net, tokens)
-    return _header_at(source, net, tokens)
-
-
-def _header_at(place: str, net: NetSettings, tokens: tuple[tuple[str, str], ...]) -> GgufHeader:
-    token = dict(tokens).get(host_of(place), "")
-    return headers.header_of(place, net, {"Authorization": f"Bearer {token}"} if token else None)
+            return headers.header_of(place, reach)
+    return headers.header_of(source, reach)
 
 
 def _filled(

@@ -9,7 +9,6 @@ from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.models import pins, places, storage
 from smolpc.models.headers import header_of
 from smolpc.net import NetSettings
-from smolpc.net.places import host_of
 from smolpc.plan import fit
 from smolpc.plan.fit.cache import loadable
 from smolpc.schema.base import Value
@@ -98,9 +97,7 @@ def _header_there(
 ) -> GgufHeader | None:
     """The header at the first place of the model, or None when it only comes in a wheel."""
     for place in places.of_manifest(manifest, known):
-        token = dict(places.tokens(known)).get(host_of(place), "")
-        headers = {"Authorization": f"Bearer {token}"} if token else None
-        return header_of(place, net, headers)
+        return header_of(place, replace(net, tokens=places.tokens(known)))
     return None
 
 

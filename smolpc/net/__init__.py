@@ -5,7 +5,15 @@ session that obeys it, `get` reads a small document, `download` brings a file,
 from several places if need be.
 """
 
-from smolpc.net.fetch import ChunkDigests, Fetched, Options, QuietHours, download
+from smolpc.net.fetch import (
+    ChunkDigests,
+    Fetched,
+    Options,
+    QuietHours,
+    download,
+    parse_rate,
+    unfinished,
+)
 from smolpc.net.http import Document, get, session
 from smolpc.net.places import local_path, shown
 from smolpc.net.settings import NetSettings
@@ -20,6 +28,8 @@ __all__ = [
     "download",
     "get",
     "local_path",
+    "parse_rate",
     "session",
     "shown",
+    "unfinished",
 ]

@@ -66,6 +66,15 @@ class Adapter(HTTPAdapter):
         if verify is True:  # requests adds its own bundle; the system store decides alone
             conn.ca_certs = conn.ca_cert_dir = None
 
+    def _authorize(self, request: PreparedRequest, url: str) -> None:
+        """Give the host its own token; what the user's ~/.netrc says goes before it."""
+        ours = {host.lower(): f"Bearer {token}" for host, token in self.settings.tokens}
+        if request.headers.get("Authorization") in ours.values():
+            del request.headers["Authorization"]  # a redirect brought it along
+        token = ours.get(host_of(url).lower())
+        if token and "Authorization" not in request.headers:
+            request.headers["Authorization"] = token
+
     def send(
         self,
         request: PreparedRequest,
@@ -77,6 +86,7 @@ class Adapter(HTTPAdapter):
     ) -> Response:
         url = request.url or ""
         refuse_offline(url, self.settings)
+        self._authorize(request, url)
         proxy = proxy_for(url, self.settings)
         limits = (self.settings.connect_timeout, self.settings.stall_timeout)
         with warnings.catch_warnings():

@@ -16,13 +16,15 @@ class NetSettings:
     `proxy` wins over the proxies of the environment (as in pip); NO_PROXY is obeyed either
     way. `ca_bundle` replaces the operating system's certificate store. The certificates of
     `trusted_hosts` ("host" or "host:port") are not checked: every byte is still verified
-    against our own digests.
+    against our own digests. A token goes, as `Authorization: Bearer`, to its host only, never
+    to where that host redirects.
     """
 
     offline: bool = False
     proxy: str = field(default="", repr=False)  # may hold a password
     ca_bundle: str = ""
     client_cert: str = ""
+    tokens: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (host[:port], token)
     trusted_hosts: tuple[str, ...] = ()
     connect_timeout: float = 15
     stall_timeout: float = 30  # longest silence in the middle of an answer

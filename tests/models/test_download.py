@@ -223,8 +223,10 @@ def test_sources_are_tried_in_order(school: School):
 
 def test_when_no_source_works_the_worst_reason_counts(school: School):
     gone = HttpsSource(url=school.server.url("/gone.gguf"))
+    wheel = school.wheel("tiny-model", GGUF)
+    school.server.resources[f"/files/{wheel.filename}"].fail(Status(404), times=2)
     with pytest.raises(NetworkError, match="no source of the model tiny works"):
-        school.pull(manifest(gone, gone))
+        school.pull(manifest(gone, wheel))
     school.server.add("/wrong.gguf", bytes(len(GGUF)))
     with pytest.raises(TrustError):
         school.pull(manifest(gone, HttpsSource(url=school.server.url("/wrong.gguf"))))
@@ -433,10 +435,11 @@ def test_a_model_that_nobody_pinned_is_trusted_once_and_then_held_to_it(school: 
 
 def test_a_login_page_is_never_pinned(school: School) -> None:
     page = b"<html>please log in</html>"
-    school.server.add("/new.gguf", page, content_type="text/html")
     wanted = unpinned(HttpsSource(url=school.server.url("/new.gguf")))
-    with pytest.raises(TrustError):
-        school.pull(wanted, allow_unpinned=True)
+    for kind, error in (("text/html", NetworkError), ("application/octet-stream", TrustError)):
+        school.server.add("/new.gguf", page, content_type=kind)
+        with pytest.raises(error):
+            school.pull(wanted, allow_unpinned=True)
     school.server.add("/new.gguf", build([("general.architecture", "llama")]))
     school.pull(wanted, allow_unpinned=True)
 

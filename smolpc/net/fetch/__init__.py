@@ -3,5 +3,15 @@
 from smolpc.net.fetch.download import download
 from smolpc.net.fetch.options import ChunkDigests, Fetched, Options
 from smolpc.net.fetch.quiet import QuietHours
+from smolpc.net.fetch.rate import parse_rate
+from smolpc.net.fetch.state import unfinished
 
-__all__ = ["ChunkDigests", "Fetched", "Options", "QuietHours", "download"]
+__all__ = [
+    "ChunkDigests",
+    "Fetched",
+    "Options",
+    "QuietHours",
+    "download",
+    "parse_rate",
+    "unfinished",
+]

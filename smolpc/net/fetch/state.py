@@ -139,6 +139,12 @@ def _plausible(saved: Saved, there: int) -> bool:
     return all(first >= 0 and last <= end for _, spans in saved.mirrors for first, last in spans)
 
 
+def unfinished(target: Path) -> int:
+    """Bytes of `target` that an unfinished download has, perhaps of another process."""
+    saved = load(target)
+    return saved.done if saved is not None else 0
+
+
 class Journal:
     """Writes the state file. Its methods are called with the board's lock held, but `prepare`."""
 
