@@ -124,13 +124,14 @@ class Work:
         """Logits of every token of the micro-batch, with the hidden state before them.
 
         The masks may lie in the way, so that the logits find no place before them. ggml-alloc
-        was seen to leave that gap without flash attention and for micro-batches of more than
-        `USUAL` tokens.
+        was seen to leave that gap without flash attention, and sometimes for micro-batches of
+        more than `USUAL` tokens: half of it is counted there.
         """
         logits = self.tokens * self.shape.vocabulary
         rows = (ROWS + self.quantized) * self.row
-        gap = not self.flash or self.tokens > USUAL * F32
-        return logits + rows + (self.inputs if gap else 0)
+        if not self.flash:
+            return logits + rows + self.inputs
+        return logits + rows + (self.inputs // 2 if self.tokens > USUAL * F32 else 0)
 
     def pipeline_copies(self, *, first: bool) -> int:
         """What a GPU keeps more of when several form a pipeline: `COPIES` of the inputs, of
