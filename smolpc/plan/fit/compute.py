@@ -32,6 +32,7 @@ from smolpc.schema.fit import FitSettings, Layer, Shape
 
 F16, F32, INDEX = 2, 4, 8
 ROWS = 3  # activations of n_embd beside each candidate
+USUAL = 512  # tokens of a micro-batch
 OFFLOADED_FROM = 32  # tokens: from here on weights on the CPU are copied to the GPU (ggml-cuda.cu)
 COPIES = 4  # GGML_SCHED_MAX_COPIES: inputs kept at once when several GPUs form a pipeline
 
@@ -122,11 +123,15 @@ class Work:
     def output_peak(self) -> int:
         """Logits of every token of the micro-batch, with the hidden state before them.
 
-        Without flash attention the masks are in the way: the logits find no place before them.
+        The masks may lie in the way, so that the logits find no place before them. ggml-alloc
+        was seen to leave that gap without flash attention, and sometimes for micro-batches of
+        more than `USUAL` tokens: half of it is counted there.
         """
         logits = self.tokens * self.shape.vocabulary
         rows = (ROWS + self.quantized) * self.row
-        return logits + rows + (0 if self.flash else self.inputs)
+        if not self.flash:
+            return logits + rows + self.inputs
+        return logits + rows + (self.inputs // 2 if self.tokens > USUAL * F32 else 0)
 
     def pipeline_copies(self, *, first: bool) -> int:
         """What a GPU keeps more of when several form a pipeline: `COPIES` of the inputs, of

@@ -296,6 +296,21 @@ GRANITE_H = Dims(32, 768, 12, 4, 2048, 100352, 64, tied=True, more=SSM_350M)
 MAMBA2 = Dims(48, 2048, 1, 1, 1, 50288, 64, context=1048576, tied=True, more=SSM_MAMBA)
 
 
+# Added when every count in smolpc/plan/fit was already fixed: they show how well it
+# generalises.
+HELD_OUT = (
+    ("qwen3-0.6b-q8_0", "qwen3", Dims(28, 1024, 16, 8, 3072, 151936, 128, tied=True), "Q8_0"),
+    ("llama3.1-8b-q4_k_m", "llama", Dims(32, 4096, 32, 8, 14336, 128256, 128), "Q4_K_M"),
+    ("qwen2-32b-q4_k_m", "qwen2", Dims(64, 5120, 40, 8, 27648, 152064, 128), "Q4_K_M"),
+    (
+        "gemma3-4b-q4_k_m",
+        "gemma3",
+        Dims(34, 2560, 8, 4, 10240, 262144, 256, tied=True, window=1024),
+        "Q4_K_M",
+    ),
+)
+
+
 def all_shapes() -> Iterator[Made]:
     """Every synthetic model, smallest family first."""
     for size, d in QWEN2.items():
@@ -312,6 +327,8 @@ def all_shapes() -> Iterator[Made]:
     yield deepseek2("deepseek2-lite-q4_k_m", DEEPSEEK, "Q4_K_M", rank=512, rope=64, nope=128)
     yield hybrid("granite-h-350m-q4_k_m", GRANITE_H, "Q4_K_M", attention_at=(10, 13, 17, 27))
     yield mamba("mamba2-1.3b-q4_k_m", MAMBA2, "Q4_K_M")
+    for name, architecture, d, kind in HELD_OUT:
+        yield dense(name, architecture, d, kind)
 
 
 def write(model: Made, path: Path) -> Path:
