@@ -1,5 +1,6 @@
 """`models.*`: one module a topic. `TASKS` is what the namespace shows."""
 
+from smolpc.cli.models.convert import convert
 from smolpc.cli.models.keeping import prune, remove, storage_
 from smolpc.cli.models.listing import list_, show
 from smolpc.cli.models.ollama import export_ollama, import_ollama
@@ -10,6 +11,6 @@ from smolpc.cli.models.recommend import recommend
 from smolpc.cli.models.verify import verify
 
 TASKS = (
-    *(add, export_ollama, forget, import_ollama, list_, prune, pull, quantize, remove, show),
-    *(recommend, storage_, unpin, verify),
+    *(add, convert, export_ollama, forget, import_ollama, list_, prune, pull, quantize),
+    *(recommend, remove, show, storage_, unpin, verify),
 )
