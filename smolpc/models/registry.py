@@ -40,8 +40,8 @@ def write(
     family = _family(manifest)
     if not force:
         _refuse_taken(manifest, catalog)
-    how = " ".join((how or manifest.origin or "models.add").split())
-    text = HEAD.format(how=how, name=manifest.name) + _yaml(family)
+    how = "".join(letter for letter in how or manifest.origin if letter.isprintable())
+    text = HEAD.format(how=how or "models.add", name=manifest.name) + _yaml(family)
     _require_readable(text, manifest.name)
     path = folder() / f"{manifest.name}.yaml"
     with files.explain_os_errors(path.parent, "declare a model"):

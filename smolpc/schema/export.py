@@ -16,6 +16,7 @@ from smolpc.schema import registry_report, report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.family import Family
+from smolpc.schema.fit_report import EstimateReport
 from smolpc.schema.hardware import Speeds
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
@@ -56,6 +57,7 @@ EXPORTED: dict[str, type] = {
     "add-report": registry_report.AddReport,
     "forget-report": registry_report.ForgetReport,
     "storage-report": StorageReport,
+    "estimate-report": EstimateReport,
     "pull-report": report.PullReport,
     "build-report": report.BuildReport,
     "setup-report": report.SetupReport,

@@ -294,6 +294,35 @@ def test_a_wrong_file_is_explained_with_its_line(overlay: Write, old: str, new: 
     assert "geheim" not in said
 
 
+BOMB = "name: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\0",
+        "name: " + "[" * 100_000,
+        "name: " + "{a: " * 5_000,
+        BOMB,
+        "name: &x [*x]\nmodels: *x\n",
+        "name: !!python/object/apply:os.getcwd []\n",
+        "? [a, b]\n: c\n",
+        "name: mine\nmodels: 2020-01-01\n",
+        GOOD.replace("size: 5", f"size: {10**40}"),
+        GOOD.replace("size: 5", "size: .inf"),
+        GOOD.replace("parameters: 1000", "parameters: true"),
+        GOOD.replace("sources:", "sources: &s\n          - *s\n         #"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_hostile_file_is_refused_with_its_name(overlay: Write, text: str):
+    assert "mine.yaml" in problem(overlay(text))
+
+
 def test_no_sources_and_no_files(overlay: Write):
     text = GOOD[: GOOD.index("        sources:")]
     assert "mine.yaml:14: the file mine.gguf has no sources" in problem(

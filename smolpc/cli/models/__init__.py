@@ -1,6 +1,7 @@
 """`models.*`: one module a topic. `TASKS` is what the namespace shows."""
 
 from smolpc.cli.models.convert import convert
+from smolpc.cli.models.estimate import estimate
 from smolpc.cli.models.keeping import prune, remove, storage_
 from smolpc.cli.models.listing import list_, show
 from smolpc.cli.models.ollama import export_ollama, import_ollama
@@ -11,6 +12,7 @@ from smolpc.cli.models.recommend import recommend
 from smolpc.cli.models.verify import verify
 
 TASKS = (
-    *(add, convert, export_ollama, forget, import_ollama, list_, prune, pull, quantize),
-    *(recommend, remove, show, storage_, unpin, verify),
+    *(list_, show, recommend, estimate, pull, verify),
+    *(add, forget, unpin, storage_, remove, prune),
+    *(import_ollama, export_ollama, quantize, convert),
 )

@@ -9,7 +9,17 @@ best(shape, devices), chosen(made, ...)         the settings that fit, and the v
 from smolpc.plan.fit.host import devices_of
 from smolpc.plan.fit.manifest import shape_of_manifest
 from smolpc.plan.fit.memory import estimate
-from smolpc.plan.fit.search import best, chosen
+from smolpc.plan.fit.search import FLOOR, LEAST, UBATCHES, best, chosen
 from smolpc.plan.fit.shape import shape_of
 
-__all__ = ["best", "chosen", "devices_of", "estimate", "shape_of", "shape_of_manifest"]
+__all__ = [
+    "FLOOR",
+    "LEAST",
+    "UBATCHES",
+    "best",
+    "chosen",
+    "devices_of",
+    "estimate",
+    "shape_of",
+    "shape_of_manifest",
+]

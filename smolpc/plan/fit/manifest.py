@@ -11,21 +11,22 @@ from smolpc.schema.model import Architecture, ModelManifest
 # the official Qwen2.5-Coder files: 5.9 MB for 151936 tokens.
 HEADER_PER_TOKEN = 39
 
-# llama-quantize's choice for the token embedding and the output matrix of each mix
-# (llama-quant.cpp); a tied embedding gets the output's type.
-EMBEDDING = {"Q2_K": "Q2_K", "Q3_K": "Q3_K", "Q4_K": "Q4_K", "Q5_K": "Q5_K"}
+# llama-quantize stores the output matrix better than the rest (llama-quant.cpp); a tied
+# embedding is the output.
+PLAIN = ("F32", "F16", "BF16", "Q8_0", "MXFP4")  # one type for everything
 OUTPUT = "Q6_K"
+UNKNOWN = "unknown"  # the architecture of a model whose manifest has no numbers
 
 
-def shape_of_manifest(manifest: ModelManifest) -> Shape | None:
-    """The shape as far as the manifest tells it; None when it has no architecture numbers.
+def shape_of_manifest(manifest: ModelManifest) -> Shape:
+    """The shape as far as the manifest tells it.
 
     The size of the file is exact, and so are the caches. What is guessed is how the bytes are
     shared out among the layers, the embedding and the output. Recurrent layers are not known.
+    Without architecture numbers they are those of an ordinary model of its size, and the
+    shape says so (`modelled` is False).
     """
-    numbers = manifest.architecture
-    if numbers is None:
-        return None
+    numbers = manifest.architecture or _ordinary(manifest.parameters)
     embedding, output = _edges(numbers, manifest.file.quantization)
     header = HEADER_PER_TOKEN * numbers.vocabulary
     own = 0 if numbers.tied_output else output
@@ -44,6 +45,27 @@ def shape_of_manifest(manifest: ModelManifest) -> Shape | None:
         trained_context=manifest.context_length,
         experts=numbers.experts or 0,
         exact=False,
+        modelled=manifest.architecture is not None,
+    )
+
+
+def _ordinary(parameters: int) -> Architecture:
+    """The numbers of a dense model with this many parameters: 32 layers of full attention,
+    each about 12 n_embd^2 elements, and one key head for four query heads. More cache than
+    most models of today have."""
+    vocabulary, layers = 151936, 32
+    width = max(512, round(max(parameters / (12 * layers), 1) ** 0.5 / 256) * 256)
+    return Architecture(
+        name=UNKNOWN,
+        layers=layers,
+        embedding=width,
+        heads=width // 128,
+        kv_heads=max(1, width // 512),
+        key_length=128,
+        value_length=128,
+        feed_forward=width * 3,
+        vocabulary=vocabulary,
+        tied_output=True,
     )
 
 
@@ -53,11 +75,13 @@ def _edges(numbers: Architecture, quantization: str) -> tuple[int, int]:
     mix = quantization.upper()
     base = "_".join(mix.split("_")[:2])  # "Q4_K_M" -> "Q4_K"
     simple = base if base in BY_NAME else mix if mix in BY_NAME else "Q8_0"
-    output = simple if simple in ("F32", "F16", "BF16", "Q8_0") else OUTPUT
-    embedding = output if numbers.tied_output else EMBEDDING.get(base, simple)
+    output = simple if simple in PLAIN else OUTPUT
+    embedding = output if numbers.tied_output else simple
 
     def size(name: str) -> int:
-        kind = BY_NAME[name if numbers.embedding % BY_NAME[name].block == 0 else "Q8_0"]
+        if numbers.embedding % BY_NAME[name].block:  # the smaller blocks that fit its rows
+            name = {"Q4_K": "Q5_0", "Q5_K": "Q5_1"}.get(name, "Q8_0")
+        kind = BY_NAME[name]
         return elements // kind.block * kind.size
 
     return size(embedding), size(output)

@@ -9,6 +9,7 @@ from smolpc.plan.fit import backends
 from smolpc.plan.fit.cache import layer_cache, loadable
 from smolpc.plan.fit.compute import COPIES, Work
 from smolpc.plan.fit.layout import Layout, place
+from smolpc.plan.fit.manifest import UNKNOWN
 from smolpc.schema.fit import Device, DeviceUse, Estimate, FitSettings, Shape
 
 # Of the total; see docs/fit.md. From a manifest the parts of the file are guessed.
@@ -26,7 +27,7 @@ def estimate(shape: Shape, settings: FitSettings, devices: Sequence[Device]) -> 
     if refused:
         raise UsageError(
             f"the engine does not take these settings: {refused}",
-            next_step="smolpc models.estimate --help",
+            next_step="smolpc --help models.estimate",
         )
     host = next(device for device in devices if device.kind == "cpu")
     gpus = tuple(device for device in devices if device.kind != "cpu")
@@ -121,9 +122,11 @@ def error_of(shape: Shape) -> float:
 def notes_on(shape: Shape, settings: FitSettings) -> list[str]:
     """What a user should know about this estimate, in sentences."""
     notes = []
-    if not shape.exact:
+    if shape.architecture == UNKNOWN:
+        notes.append("its architecture is not known: an ordinary one of its size was assumed")
+    elif not shape.exact:
         notes.append("sized from the manifest's numbers, not from the file's header")
-    if not shape.modelled:
+    elif not shape.modelled:
         notes.append(f"{shape.architecture} keeps further caches that are not counted")
     if shape.trained_context and settings.context > shape.trained_context:
         notes.append(

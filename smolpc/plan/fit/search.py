@@ -29,33 +29,45 @@ def best(
     *,
     wish_context: int | None = None,
     min_context: int = FLOOR,
+    least_context: int = LEAST,
     kv_types: Sequence[str] = ("f16",),
+    ubatches: Sequence[int] = UBATCHES,
+    gpu_layers: int | None = None,
     settings: FitSettings | None = None,
 ) -> Choice:
     """The best settings for these devices, and whether they fit.
 
     `devices`: one CPU, and the GPUs that the engine can use. Contexts are tokens, and never
     more than the model was trained for. `kv_types`: cache types that may be used, best first;
-    others than f16 change the answers a little. `settings`: what is not searched for (batch,
-    flash attention, sequences, prompt cache). "fits" leaves a margin on every device (see
-    `backends.margin`); "tight" uses it up or gets less than `min_context`.
+    others than f16 change the answers a little. `ubatches`: the same for micro-batches.
+    `gpu_layers`: exactly so many. `settings`: what is not searched for (n_batch, flash
+    attention, sequences, prompt cache). "fits" leaves a margin on every device (see
+    `backends.margin`); "tight" uses it up or gets less than `min_context`, but never less than
+    `least_context`.
     """
     base = settings or FitSettings(context=0)
     trained = shape.trained_context or WISH
     wish = max(1, min(wish_context or WISH, trained))
     floor = min(min_context, wish)
-    search = _Search(shape, devices, base, tuple(kv_types))
-    for spare, least in ((True, floor), (False, floor), (False, min(LEAST, floor))):
-        found = search.first(wish, least, budget.room(devices, spare=spare))
+    least = min(least_context, floor)
+    search = _Search(shape, devices, base, tuple(kv_types), tuple(ubatches), gpu_layers)
+    for spare, lowest in ((True, floor), (False, floor), (False, least)):
+        found = search.first(wish, lowest, budget.room(devices, spare=spare))
         if found is not None:
             return _choice("fits" if spare else "tight", found, shape, devices, wish)
-    made = search.smallest(min(LEAST, floor))
+    made = search.smallest(least)
     return _choice("does-not-fit", made, shape, devices, made.settings.context)
 
 
 class _Search:
     def __init__(
-        self, shape: Shape, devices: Sequence[Device], base: FitSettings, kv_types: tuple[str, ...]
+        self,
+        shape: Shape,
+        devices: Sequence[Device],
+        base: FitSettings,
+        kv_types: tuple[str, ...],
+        ubatches: tuple[int, ...],
+        gpu_layers: int | None,
     ) -> None:
         self.shape, self.base = shape, base
         self.devices = tuple(devices)
@@ -63,7 +75,7 @@ class _Search:
         self.gpus = tuple(device for device in devices if device.kind != "cpu")
         usable = [t for t in kv_types if not loadable(shape, self.with_type(t))]
         self.kv_types = usable or ["f16"]
-        self.ubatches = [u for u in UBATCHES if u <= base.ubatch] or [base.ubatch]
+        self.ubatches, self.gpu_layers = ubatches, gpu_layers
 
     def with_type(self, kv_type: str) -> FitSettings:
         return msgspec.structs.replace(self.base, kv_type=kv_type)
@@ -71,6 +83,9 @@ class _Search:
     def placements(self) -> Iterator[tuple[int, int]]:
         """(gpu_layers, cpu_experts), fastest first; (0, 0) leaves the GPUs out."""
         count = len(self.shape.layers)
+        if self.gpu_layers is not None:
+            yield (min(self.gpu_layers, count + 1), 0) if self.gpus else (0, 0)
+            return
         if self.gpus:
             routed = count if any(layer.experts for layer in self.shape.layers) else 0
             yield from ((count + 1, kept) for kept in range(routed + 1))
