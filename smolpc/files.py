@@ -173,7 +173,11 @@ def remove_tree(path: Path) -> None:
     path.replace(rubbish)
 
     def make_writable(function: Callable[[str], object], name: str, _: object) -> None:
-        Path(name).chmod(stat.S_IRWXU)
+        # A file may be shared with another program (a hard link), so its mode is not ours to
+        # change: its folder decides. Only Windows keeps a read-only file from being removed.
+        path = Path(name)
+        keep = os.name != "nt" and not (path.is_dir() and not path.is_symlink())
+        (path.parent if keep else path).chmod(stat.S_IRWXU)
         function(name)
 
     shutil.rmtree(rubbish, onerror=make_writable)

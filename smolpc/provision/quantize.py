@@ -39,6 +39,7 @@ def original(
 
     Raises TrustError for a file that is not what was recorded, or not GGUF.
     """
+    header = _header(path)  # before gigabytes are hashed
     if record is not None:
         storage.ensure_unchanged(record, path, importer.reporter)
         sha256 = record.sha256
@@ -47,7 +48,7 @@ def original(
     return Original(
         path=path.resolve(),
         sha256=sha256,
-        header=_header(path),
+        header=header,
         name=record.name if record else path.stem,
         manifest=manifest,
     )

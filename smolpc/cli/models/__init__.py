@@ -1,5 +1,6 @@
 """`models.*`: one module a topic. `TASKS` is what the namespace shows."""
 
+from smolpc.cli.models.convert import convert
 from smolpc.cli.models.estimate import estimate
 from smolpc.cli.models.keeping import prune, remove, storage_
 from smolpc.cli.models.listing import list_, show
@@ -13,5 +14,5 @@ from smolpc.cli.models.verify import verify
 TASKS = (
     *(list_, show, recommend, estimate, pull, verify),
     *(add, forget, unpin, storage_, remove, prune),
-    *(import_ollama, export_ollama, quantize),
+    *(import_ollama, export_ollama, quantize, convert),
 )
