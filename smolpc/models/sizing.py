@@ -15,9 +15,8 @@ from smolpc.schema.base import Value
 from smolpc.schema.fit import Choice, Device, FitSettings, Shape
 from smolpc.schema.fit_report import EstimateReport, SizedFrom
 from smolpc.schema.gguf import GgufHeader
-from smolpc.schema.host import Host
 from smolpc.schema.model import FileSource, ModelManifest
-from smolpc.store import Store, artifacts, generations
+from smolpc.store import Store
 
 QUICK = {"connect_timeout": 3.0, "stall_timeout": 5.0, "attempts": 1}  # seconds, tries
 HELP = "smolpc --help models.estimate"
@@ -99,16 +98,6 @@ def _header_there(
     for place in places.of_manifest(manifest, known):
         return header_of(place, replace(net, tokens=places.tokens(known)))
     return None
-
-
-def devices_here(store: Store, host: Host) -> tuple[Device, ...]:
-    """The devices that the engine of the current generation uses; without one, all that an
-    engine for this machine could use."""
-    now = generations.current(store)
-    if now is None:
-        return fit.devices_of(host)
-    engine = artifacts.read(store.artifact(now.artifact))
-    return fit.devices_of(host, engine.requirements.backends)
 
 
 def decide(shape: Shape, devices: Sequence[Device], wishes: Wishes) -> Choice:

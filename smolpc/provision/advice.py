@@ -1,4 +1,4 @@
-"""The recommendation for this machine: the registry, the host and the engine put together."""
+"""What this machine can run: the registry, the host and the engine put together."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from smolpc.models import storage
 from smolpc.plan.fit import devices_of
 from smolpc.plan.recommend import machine, recommend
 from smolpc.plan.select import select
+from smolpc.schema.fit import Device
 from smolpc.schema.host import Host
 from smolpc.schema.recommendation import Purpose, Recommendation
 from smolpc.settings import Settings
@@ -31,8 +32,12 @@ def purpose_of(text: str) -> Purpose:
     )
 
 
-def backends_here(settings: Settings, catalog: Catalog, host: Host) -> tuple[str, ...]:
-    """The backends of the engine in use, else of the one that setup would build."""
+def devices_here(settings: Settings, catalog: Catalog, host: Host) -> tuple[Device, ...]:
+    """What the engine in use computes on, else the one that setup would build."""
+    return devices_of(host, _backends(settings, catalog, host))
+
+
+def _backends(settings: Settings, catalog: Catalog, host: Host) -> tuple[str, ...]:
     store = Store(settings.store_path)
     now = generations.current(store)
     if now is not None:
@@ -56,7 +61,7 @@ def recommend_here(
     store = Store(settings.store_path)
     here = machine(
         host,
-        devices_of(host, backends_here(settings, catalog, host)),
+        devices_here(settings, catalog, host),
         catalog.speeds,
         disk_free=files.free_bytes(store.root),
         installed=[record.sha256 for record in storage.installed(store.models)],

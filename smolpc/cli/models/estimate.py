@@ -30,21 +30,23 @@ def estimate(
     """Show the memory a model needs on each device, and the settings that fit best."""
     from smolpc import pypi, settings
     from smolpc.models import places, sizing
+    from smolpc.provision.advice import devices_here
     from smolpc.provision.target import catalog_for, host_for, model_for
     from smolpc.store import Store
 
     chosen, _ = settings.load({"model": name})
-    store = Store(chosen.store_path)
+    catalog = catalog_for(chosen)
+    manifest = model_for(catalog, chosen)
     sized = sizing.shape_for(
-        manifest := model_for(catalog_for(chosen), chosen),
-        store,
+        manifest,
+        Store(chosen.store_path),
         net=pypi.load(offline=chosen.offline).net,
         known=places.mirrors(chosen),
     )
     report = sizing.report(
         manifest,
         sized,
-        sizing.devices_here(store, host_for(chosen)),
+        devices_here(chosen, catalog, host_for(chosen)),
         sizing.Wishes(
             context=ctx,
             kv_type=kv_type,

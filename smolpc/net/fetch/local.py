@@ -46,6 +46,8 @@ def copy(
         if error.filename != str(source):
             raise
         raise NetworkError(
-            f"{source} cannot be read", why=error.strerror or "", next_step="check the path, or make the file readable"
+            f"{source} cannot be read",
+            why=error.strerror or "",
+            next_step="check the path, or make the file readable",
         ) from error
     return digest.hexdigest()
