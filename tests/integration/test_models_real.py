@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from smolpc.store import Store
 from tests.integration.conftest import Provisioned, Smolpc
+from tests.sim.server import Redirect, SimServer
 
+pytest_plugins = ["tests.sim.fixtures"]
 pytestmark = pytest.mark.integration
 
 
@@ -74,3 +79,43 @@ def test_what_is_here_is_known(smolpc: Smolpc, provisioned: Provisioned) -> None
     refused = smolpc("models.remove", "smollm2", env=provisioned.env)
     assert refused.returncode == 2
     assert "in use" in refused.stderr
+
+
+def test_a_file_of_the_hub_is_trusted_once_and_runs(
+    smolpc: Smolpc, provisioned: Provisioned, tmp_path: Path, sim_server: SimServer
+) -> None:
+    """With a hub that wants a token and sends to another host for the bytes, as the real one."""
+    store = copied(provisioned.store, tmp_path / "store")
+    name = "hf:someone/small-models:tiny.gguf"
+    page = "/someone/small-models/resolve/main/tiny.gguf"
+    with SimServer() as storage:
+        sim_server.add(page, b"").fail(Redirect(storage.url("/blob?sig=secret")), times=9)
+        storage.add("/blob", provisioned.model.read_bytes())
+        env = {
+            "SMOLPC_STORE": str(store),
+            "XDG_CONFIG_HOME": str(tmp_path / "config"),
+            "HF_ENDPOINT": sim_server.url(""),
+            "HF_TOKEN": "hf_secret",
+        }
+        refused = smolpc("models.pull", name, env=env)
+        assert refused.returncode == 2
+        assert "--allow-unpinned" in refused.stderr
+        done = smolpc("models.pull", name, "--allow-unpinned", env=env)
+        assert done.returncode == 0, done.stderr
+        asked = [request.headers.get("authorization") for request in sim_server.requests(page)]
+        assert set(asked) == {"Bearer hf_secret"}
+        assert {request.headers.get("authorization") for request in storage.log} == {None}
+    answer = smolpc("run", "--model", name, "--max-tokens", "8", "Say hello.", env=env)
+    assert answer.returncode == 0, answer.stderr
+    kept = [
+        path for path in store.rglob("*") if path.is_file() and path.suffix in (".json", ".log")
+    ]
+    text = done.stdout + done.stderr + "".join(path.read_text() for path in kept)
+    assert "secret" not in text
+
+
+def copied(store: Store, target: Path) -> Path:
+    """A store of its own with the same engine and model, by hard links."""
+    shutil.copytree(store.root, target, copy_function=os.link, ignore=lambda *_: ["downloads"])
+    shutil.rmtree(target / "models" / next((target / "models").glob("?" * 64)).name)
+    return target
