@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy, should_bypass_proxies
 from urllib3.exceptions import InsecureRequestWarning
 
-from smolpc.errors import NetworkError
+from smolpc.errors import NetworkError, UsageError
 from smolpc.net.places import host_of, is_loopback
 from smolpc.net.settings import NetSettings
 
@@ -36,6 +36,21 @@ def refuse_offline(url: str, settings: NetSettings) -> None:
             next_step="SMOLPC_OFFLINE=0 smolpc setup"
             " (or put the files into a folder and name it: PIP_FIND_LINKS=/folder smolpc setup)",
         )
+
+
+def authorize(request: PreparedRequest, settings: NetSettings) -> None:
+    """Add the bearer token of the host that is asked; requests drops it when a redirect leads
+    to another host."""
+    token = settings.token_for(request.url or "")
+    if not token:
+        return
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise UsageError(
+            f"the access token for {host_of(request.url or '')} cannot be sent",
+            why="it holds a space, a line break or a letter that is not ASCII",
+            next_step="set it again, for example: HF_TOKEN=hf_... smolpc models.pull NAME",
+        )
+    request.headers["Authorization"] = f"Bearer {token}"
 
 
 class Adapter(HTTPAdapter):
@@ -66,15 +81,6 @@ class Adapter(HTTPAdapter):
         if verify is True:  # requests adds its own bundle; the system store decides alone
             conn.ca_certs = conn.ca_cert_dir = None
 
-    def _authorize(self, request: PreparedRequest, url: str) -> None:
-        """Give the host its own token; what the user's ~/.netrc says goes before it."""
-        ours = {host.lower(): f"Bearer {token}" for host, token in self.settings.tokens}
-        if request.headers.get("Authorization") in ours.values():
-            del request.headers["Authorization"]  # a redirect brought it along
-        token = ours.get(host_of(url).lower())
-        if token and "Authorization" not in request.headers:
-            request.headers["Authorization"] = token
-
     def send(
         self,
         request: PreparedRequest,
@@ -86,7 +92,7 @@ class Adapter(HTTPAdapter):
     ) -> Response:
         url = request.url or ""
         refuse_offline(url, self.settings)
-        self._authorize(request, url)
+        authorize(request, self.settings)
         proxy = proxy_for(url, self.settings)
         limits = (self.settings.connect_timeout, self.settings.stall_timeout)
         with warnings.catch_warnings():

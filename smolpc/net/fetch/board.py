@@ -134,12 +134,8 @@ class Board:
 
     def _same_avoid(self, start: int, end: int) -> tuple[int, frozenset[int]]:
         """Wrong chunks are fetched by themselves, from other mirrors."""
-        for chunk, avoid in self.bad.items():
-            if chunk == start:
-                return end, avoid
-            if start < chunk < end:
-                end = chunk
-        return end, frozenset()
+        end = min((chunk for chunk in self.bad if start < chunk < end), default=end)
+        return end, self.bad.get(start, frozenset())
 
     def hold(self, claim: Claim, count: int) -> int:
         """Reserve the next `count` bytes of the claim for writing; how many it still has."""
