@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from smolpc import pypi
 from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.models import pins, places, storage
 from smolpc.models.headers import header_of
@@ -47,10 +48,16 @@ class Wishes(Value, kw_only=True):
 
 
 def shape_for(
-    manifest: ModelManifest, store: Store, *, net: NetSettings, known: places.Mirrors | None = None
+    manifest: ModelManifest,
+    store: Store,
+    *,
+    offline: bool = False,
+    net: NetSettings | None = None,
+    known: places.Mirrors | None = None,
 ) -> Sized:
     """The shape of the model, from its file where that is here, else from the web when it
-    answers quickly, else from the manifest; `notes` say what went wrong on the way.
+    answers quickly, else from the manifest; `notes` say what went wrong on the way. `net`
+    None: the machine's own settings, read only when the web is asked.
 
     Raises TrustError for a damaged file, NetworkError or UsageError when neither file nor
     manifest tells enough.
@@ -61,7 +68,8 @@ def shape_for(
         return Sized(shape=fit.shape_of(header, trained_context=trained), source="file")
     notes: list[str] = []
     numbered = manifest.architecture is not None
-    if not net.offline:
+    if not (offline or (net is not None and net.offline)):
+        net = net or pypi.load().net
         patience = replace(net, **QUICK) if numbered else net  # type: ignore[arg-type]
         try:
             header = _header_there(manifest, patience, known or places.Mirrors())

@@ -28,19 +28,16 @@ def estimate(
     json: bool = False,
 ) -> None:
     """Show the memory a model needs on each device, and the settings that fit best."""
-    from smolpc import pypi, settings
+    from smolpc import settings
     from smolpc.models import places, sizing
     from smolpc.provision.target import catalog_for, host_for, model_for
     from smolpc.store import Store
 
     chosen, _ = settings.load({"model": name})
     store = Store(chosen.store_path)
-    sized = sizing.shape_for(
-        manifest := model_for(catalog_for(chosen), chosen),
-        store,
-        net=pypi.load(offline=chosen.offline).net,
-        known=places.mirrors(chosen),
-    )
+    manifest = model_for(catalog_for(chosen), chosen)
+    known = places.mirrors(chosen)
+    sized = sizing.shape_for(manifest, store, offline=chosen.offline, known=known)
     report = sizing.report(
         manifest,
         sized,
