@@ -14,7 +14,8 @@ from tests.plan.fit.residuals import devices, synthetic
 
 NAMES = sorted(synthetic())
 SHAPES = st.sampled_from(NAMES).map(lambda name: synthetic()[name])
-CONTEXTS = st.integers(1, 200_000)
+# fewer than 32 tokens are not worth sending to a GPU: the engine then works on the CPU
+CONTEXTS = st.integers(512, 200_000)
 FLASH = st.sampled_from(("on", "off"))
 
 
@@ -43,7 +44,7 @@ def test_layers_move_their_bytes_and_none_is_lost(
     settings = FitSettings(context=8192, gpu_layers=gpu_layers, cpu_experts=cpu_experts)
     made = fit.estimate(shape, settings, devices(gpus))
     assert sum(use.kv for use in made.devices) == alone.devices[0].kv
-    copied = shape.output if shape.tied and gpu_layers and not shape.repacked_output else 0
+    copied = shape.output if shape.tied and gpu_layers else 0
     assert sum(use.weights for use in made.devices) == alone.devices[0].weights + copied
 
 
@@ -98,6 +99,17 @@ def test_the_state_of_a_recurrent_model_does_not_grow() -> None:
         fit.estimate(shape, FitSettings(context=context), devices(0)) for context in (2048, 200_000)
     )
     assert short.total == long.total
+
+
+ARMS = (("x86_64", 0), ("aarch64", 1))
+
+
+@pytest.mark.parametrize(("arch", "copies"), ARMS)
+def test_a_tied_output_is_copied_where_the_cpu_repacks_it(arch: str, copies: int) -> None:
+    shape = synthetic()["llama3.2-1b-q4_k_m"]  # Q6_K, which only ARM repacks
+    (cpu,) = devices(0)
+    made = fit.estimate(shape, FitSettings(context=4096), [msgspec.structs.replace(cpu, arch=arch)])
+    assert made.devices[0].weights == shape.weights + copies * shape.output
 
 
 @pytest.mark.parametrize(
