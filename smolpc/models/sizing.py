@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from smolpc import pypi
 from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.models import pins, places, storage
@@ -21,6 +23,9 @@ from smolpc.schema.host import Host
 from smolpc.schema.model import FileSource, ModelManifest
 from smolpc.store import Store, artifacts, generations
 
+# What smolpc.runtime.loading asks the engine for: its defaults, with which layers that look at
+# a window only (Gemma, gpt-oss) cache the whole context all the same.
+RUNTIME = FitSettings(context=0, full_window=True)
 QUICK = {"connect_timeout": 3.0, "stall_timeout": 5.0, "attempts": 1}  # seconds, tries
 HELP = "smolpc --help models.estimate"
 MOST_BATCH = 8192
@@ -126,8 +131,10 @@ def decide(shape: Shape, devices: Sequence[Device], wishes: Wishes) -> Choice:
     """The best settings within the wishes. Raises UsageError for wishes that cannot be."""
     _check(shape, devices, wishes)
     kv_type = wishes.kv_type or "f16"
-    ubatch = wishes.batch or FitSettings(context=0).ubatch
-    base = FitSettings(context=0, kv_type=kv_type, ubatch=ubatch, batch=max(ubatch, 2048))
+    ubatch = wishes.batch or RUNTIME.ubatch
+    base = msgspec.structs.replace(
+        RUNTIME, kv_type=kv_type, ubatch=ubatch, batch=max(ubatch, RUNTIME.batch)
+    )
     refused = loadable(shape, base)
     if refused:
         raise UsageError(f"--kv-type {kv_type}: {refused}", next_step=HELP)
