@@ -31,7 +31,6 @@ from smolpc.store import Store, generations  # noqa: E402
 from tests.plan.fit import residuals, shapes  # noqa: E402
 
 FLASH = {"off": 0, "on": 1, "auto": -1}
-ERRORS = "the engine refused {}"
 
 
 def settings_of(layers: int, experts: int) -> Iterator[tuple[FitSettings, int]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
+from smolpc import pypi
 from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.models import pins, places, storage
 from smolpc.models.headers import header_of
@@ -18,6 +21,9 @@ from smolpc.schema.gguf import GgufHeader
 from smolpc.schema.model import FileSource, ModelManifest
 from smolpc.store import Store
 
+# What smolpc.runtime.loading asks the engine for: its defaults, with which layers that look at
+# a window only (Gemma, gpt-oss) cache the whole context all the same.
+RUNTIME = FitSettings(context=0, full_window=True)
 QUICK = {"connect_timeout": 3.0, "stall_timeout": 5.0, "attempts": 1}  # seconds, tries
 HELP = "smolpc --help models.estimate"
 MOST_BATCH = 8192
@@ -45,10 +51,16 @@ class Wishes(Value, kw_only=True):
 
 
 def shape_for(
-    manifest: ModelManifest, store: Store, *, net: NetSettings, known: places.Mirrors | None = None
+    manifest: ModelManifest,
+    store: Store,
+    *,
+    offline: bool = False,
+    net: NetSettings | None = None,
+    known: places.Mirrors | None = None,
 ) -> Sized:
     """The shape of the model, from its file where that is here, else from the web when it
-    answers quickly, else from the manifest; `notes` say what went wrong on the way.
+    answers quickly, else from the manifest; `notes` say what went wrong on the way. `net`
+    None: the machine's own settings, read only when the web is asked.
 
     Raises TrustError for a damaged file, NetworkError or UsageError when neither file nor
     manifest tells enough.
@@ -59,7 +71,8 @@ def shape_for(
         return Sized(shape=fit.shape_of(header, trained_context=trained), source="file")
     notes: list[str] = []
     numbered = manifest.architecture is not None
-    if not net.offline:
+    if not (offline or (net is not None and net.offline)):
+        net = net or pypi.load().net
         patience = replace(net, **QUICK) if numbered else net  # type: ignore[arg-type]
         try:
             header = _header_there(manifest, patience, known or places.Mirrors())
@@ -104,8 +117,10 @@ def decide(shape: Shape, devices: Sequence[Device], wishes: Wishes) -> Choice:
     """The best settings within the wishes. Raises UsageError for wishes that cannot be."""
     _check(shape, devices, wishes)
     kv_type = wishes.kv_type or "f16"
-    ubatch = wishes.batch or FitSettings(context=0).ubatch
-    base = FitSettings(context=0, kv_type=kv_type, ubatch=ubatch, batch=max(ubatch, 2048))
+    ubatch = wishes.batch or RUNTIME.ubatch
+    base = msgspec.structs.replace(
+        RUNTIME, kv_type=kv_type, ubatch=ubatch, batch=max(ubatch, RUNTIME.batch)
+    )
     refused = loadable(shape, base)
     if refused:
         raise UsageError(f"--kv-type {kv_type}: {refused}", next_step=HELP)

@@ -42,7 +42,7 @@ class Shape(Value, kw_only=True):
     output: Bytes  # the output matrix; for a tied one the embedding's size
     output_extra: Bytes = 0  # output norm and other tensors beside the output matrix
     tied: bool = False  # the embedding is the output: a second copy where it is on a GPU
-    repacked_output: bool = False  # a tied output that the CPU's repacking copies
+    output_type: str = ""  # of the output matrix: "Q6_K"
     embedding: int  # n_embd
     vocabulary: int
     sliding_window: int = 0  # tokens; 0: none
@@ -93,6 +93,7 @@ class Device(Value, kw_only=True):
     total: Bytes
     shared: bool = False  # a GPU without memory of its own: it takes the host's
     card: str = ""  # the GPU's name for people: "NVIDIA GeForce RTX 4090"
+    arch: str = ""  # of a CPU: "x86_64", "aarch64"
 
 
 class DeviceUse(Value, kw_only=True):

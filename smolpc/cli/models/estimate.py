@@ -28,21 +28,17 @@ def estimate(
     json: bool = False,
 ) -> None:
     """Show the memory a model needs on each device, and the settings that fit best."""
-    from smolpc import pypi, settings
+    from smolpc import settings
     from smolpc.models import places, sizing
     from smolpc.provision.advice import devices_here
     from smolpc.provision.target import catalog_for, host_for, model_for
     from smolpc.store import Store
 
     chosen, _ = settings.load({"model": name})
-    catalog = catalog_for(chosen)
+    catalog, store = catalog_for(chosen), Store(chosen.store_path)
     manifest = model_for(catalog, chosen)
-    sized = sizing.shape_for(
-        manifest,
-        Store(chosen.store_path),
-        net=pypi.load(offline=chosen.offline).net,
-        known=places.mirrors(chosen),
-    )
+    known = places.mirrors(chosen)
+    sized = sizing.shape_for(manifest, store, offline=chosen.offline, known=known)
     report = sizing.report(
         manifest,
         sized,

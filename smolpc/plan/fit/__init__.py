@@ -3,13 +3,13 @@
 shape_of(header), shape_of_manifest(manifest)   what the model is
 devices_of(host)                                where it may go
 estimate(shape, settings, devices)              what it takes with given settings
-best(shape, devices), chosen(made, ...)         the settings that fit, and the verdict
+best(shape, devices)                            the settings that fit, and the verdict
 """
 
 from smolpc.plan.fit.host import devices_of
 from smolpc.plan.fit.manifest import shape_of_manifest
 from smolpc.plan.fit.memory import estimate
-from smolpc.plan.fit.search import FLOOR, LEAST, UBATCHES, best, chosen
+from smolpc.plan.fit.search import FLOOR, LEAST, UBATCHES, best
 from smolpc.plan.fit.shape import shape_of
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "LEAST",
     "UBATCHES",
     "best",
-    "chosen",
     "devices_of",
     "estimate",
     "shape_of",

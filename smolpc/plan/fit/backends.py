@@ -20,6 +20,14 @@ TOKEN = 360
 DRIVER = {"cuda": 512 * MIB, "vulkan": 256 * MIB, "metal": 128 * MIB, "gpu": 512 * MIB}
 MARGIN = {"cuda": 512 * MIB, "vulkan": 768 * MIB, "metal": 512 * MIB, "gpu": 512 * MIB}
 
+# Matrices of these types are repacked by the CPU backend, into a copy that replaces the
+# original (repack.cpp, with AVX2 and with dot products or int8 matrices). A tied output becomes
+# a second copy of the embedding that way; with a GPU the CPU does not repack.
+REPACKED = {
+    "aarch64": frozenset(("Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4")),
+    "x86_64": frozenset(("Q2_K", "Q4_0", "Q4_K", "IQ4_NL", "MXFP4")),
+}
+
 # Host memory that other programs need while the model works: the larger of the two.
 HOST_MARGIN, HOST_SHARE = 512 * MIB, 0.05
 
@@ -35,6 +43,11 @@ def host_overhead(shape: Shape, settings: FitSettings) -> int:
     )
     scratch = micro_batch(settings) * max(widest, shape.embedding) * 9 // 8  # Q8_K: 292 of 256
     return PROCESS + TOKEN * shape.vocabulary + scratch + settings.prompt_cache
+
+
+def repacks(shape: Shape, host: Device) -> bool:
+    """Whether a CPU alone makes a copy of this model's output matrix."""
+    return shape.output_type in REPACKED.get(host.arch, REPACKED["x86_64"])
 
 
 def overhead(device: Device) -> int:

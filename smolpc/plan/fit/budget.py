@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from smolpc.plan.fit import backends
-from smolpc.schema.fit import Device, Estimate, Need, Verdict
+from smolpc.schema.fit import Device, Estimate, Need
 
 
 def room(devices: Sequence[Device], *, spare: bool) -> dict[str, int]:
@@ -26,13 +26,6 @@ def short(made: Estimate, devices: Sequence[Device], free: Mapping[str, int]) ->
         max(0, use.total - free[use.device]) for use in made.devices if use.device != host.name
     )
     return lacking + max(0, from_host(made, devices) - free[host.name])
-
-
-def judge(made: Estimate, devices: Sequence[Device]) -> Verdict:
-    """The verdict on settings that somebody has chosen."""
-    if not short(made, devices, room(devices, spare=True)):
-        return "fits"
-    return "does-not-fit" if short(made, devices, room(devices, spare=False)) else "tight"
 
 
 def needs(made: Estimate, devices: Sequence[Device]) -> tuple[Need, ...]:

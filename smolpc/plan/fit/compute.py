@@ -17,7 +17,7 @@ in F32, the candidates are
 
 How many rows of n_embd lie beside each candidate cannot be read off one line of source: it
 follows from the order of the graph and from ggml-alloc's placement. The counts below (`ROWS`)
-were fitted on the sizes that the pinned engine reports for the shapes in tests/gguf/shapes.py
+were fitted on the sizes that the pinned engine reports for the shapes in tests/plan/fit/shapes.py
 with a vocabulary of 512 tokens, where the layers and not the logits are the largest; they are
 whole numbers, exact for dense models, and rounded up for the others. docs/fit.md has the
 residuals.

@@ -24,7 +24,13 @@ def devices_of(host: Host, backends: Collection[str] | None = None) -> tuple[Dev
     device list prefers discrete GPUs).
     """
     memory = host.memory
-    cpu = Device(name="CPU", kind="cpu", free=memory.available, total=memory.total)
+    cpu = Device(
+        name="CPU",
+        kind="cpu",
+        free=memory.available,
+        total=memory.total,
+        arch=host.cpu.arch,
+    )
     usable = [(gpu, kind) for gpu in host.gpus if (kind := _kind(gpu, backends)) is not None]
     discrete = [(gpu, kind) for gpu, kind in usable if not _shares(gpu)]
     numbers: Counter[str] = Counter()

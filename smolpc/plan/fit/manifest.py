@@ -27,7 +27,7 @@ def shape_of_manifest(manifest: ModelManifest) -> Shape:
     shape says so (`modelled` is False).
     """
     numbers = manifest.architecture or _ordinary(manifest.parameters)
-    embedding, output = _edges(numbers, manifest.file.quantization)
+    embedding, output, kind = _edges(numbers, manifest.file.quantization)
     header = HEADER_PER_TOKEN * numbers.vocabulary
     own = 0 if numbers.tied_output else output
     rest = max(0, manifest.file.size - header - embedding - own)
@@ -39,6 +39,7 @@ def shape_of_manifest(manifest: ModelManifest) -> Shape:
         output=embedding if numbers.tied_output else output,
         output_extra=rest - each * numbers.layers,
         tied=numbers.tied_output,
+        output_type=kind,
         embedding=numbers.embedding,
         vocabulary=numbers.vocabulary,
         sliding_window=numbers.sliding_window or 0,
@@ -69,8 +70,8 @@ def _ordinary(parameters: int) -> Architecture:
     )
 
 
-def _edges(numbers: Architecture, quantization: str) -> tuple[int, int]:
-    """Bytes of the token embedding and of the output matrix."""
+def _edges(numbers: Architecture, quantization: str) -> tuple[int, int, str]:
+    """Bytes of the token embedding and of the output matrix, and the type of that."""
     elements = numbers.embedding * numbers.vocabulary
     mix = quantization.upper()
     base = "_".join(mix.split("_")[:2])  # "Q4_K_M" -> "Q4_K"
@@ -84,7 +85,7 @@ def _edges(numbers: Architecture, quantization: str) -> tuple[int, int]:
         kind = BY_NAME[name]
         return elements // kind.block * kind.size
 
-    return size(embedding), size(output)
+    return size(embedding), size(output), output
 
 
 def _windows(numbers: Architecture) -> tuple[bool, ...]:

@@ -54,7 +54,7 @@ def _host(work: Work, host: Device, gpus: Sequence[Device], layout: Layout) -> D
         elif index < settings.cpu_experts:
             weights += layer.experts
     if layout.output is None:
-        copied = shape.repacked_output and not gpus
+        copied = not gpus and backends.repacks(shape, host)
         weights += (shape.output if copied or not shape.tied else 0) + shape.output_extra
     return DeviceUse(
         device=host.name,

@@ -166,14 +166,6 @@ class _Search:
         return min(attempts, key=lambda made: budget.short(made, self.devices, room))
 
 
-def chosen(
-    made: Estimate, shape: Shape, devices: Sequence[Device], *, wish: int | None = None
-) -> Choice:
-    """The verdict on settings that somebody has chosen. `wish`: tokens that were asked for."""
-    verdict = budget.judge(made, devices)
-    return _choice(verdict, made, shape, devices, wish or made.settings.context)
-
-
 def _choice(
     verdict: Verdict, made: Estimate, shape: Shape, devices: Sequence[Device], wish: int
 ) -> Choice:

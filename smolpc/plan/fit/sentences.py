@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smolpc.plan.fit import backends
 from smolpc.schema.fit import Device, Estimate, Shape, Verdict
 
 GB = 1e9
@@ -47,9 +46,3 @@ def _lacking(made: Estimate, devices: Sequence[Device]) -> str:
         f"it needs {use.total / GB:.1f} GB on {use.device},"
         f" which has {free[use.device] / GB:.1f} GB free"
     )
-
-
-def margins(devices: Sequence[Device]) -> str:
-    """Which memory is kept free for other programs, as a sentence."""
-    parts = [f"{backends.margin(device) / GB:.1f} GB on {device.name}" for device in devices]
-    return f"kept free for other programs: {', '.join(parts)}"

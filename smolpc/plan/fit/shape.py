@@ -25,9 +25,6 @@ UNMODELLED = frozenset(
 CACHELESS = frozenset(
     ("bert", "dream", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llada")
 ) | {"llada-moe", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "rnd1"}
-# The CPU backend repacks matrices of these types (repack.cpp, x86 with AVX2), each into a copy
-# of the same size that replaces the original; a tied output becomes a second copy that way.
-REPACKED = frozenset(("Q4_0", "Q4_K", "IQ4_NL", "MXFP4"))
 
 
 def shape_of(header: GgufHeader, *, trained_context: int | None = None) -> Shape:
@@ -78,7 +75,7 @@ class _Reading:
             output=matrix.size if matrix else 0,
             output_extra=rest,
             tied=tied,
-            repacked_output=tied and matrix is not None and matrix.type in REPACKED,
+            output_type=matrix.type if matrix else "",
             embedding=self.embedding,
             vocabulary=self.vocabulary(matrix),
             sliding_window=self.window,
