@@ -72,6 +72,28 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def replace(source: Path, target: Path, tries: int = 20) -> None:
+    """Rename over `target`. A virus scanner may hold a new file for a moment (Windows)."""
+    for _ in range(tries - 1):
+        try:
+            source.replace(target)
+        except PermissionError:
+            time.sleep(0.1)
+        else:
+            return
+    source.replace(target)
+
+
+def allocated(path: Path) -> int:
+    """Bytes that `path` takes on the disk (holes do not count where the OS knows); 0: no file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0
+    blocks: int | None = getattr(found, "st_blocks", None)
+    return found.st_size if blocks is None else blocks * 512  # POSIX: units of 512 bytes
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` so that a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +173,11 @@ def remove_tree(path: Path) -> None:
     path.replace(rubbish)
 
     def make_writable(function: Callable[[str], object], name: str, _: object) -> None:
-        Path(name).chmod(stat.S_IRWXU)
+        # A file may be shared with another program (a hard link), so its mode is not ours to
+        # change: its folder decides. Only Windows keeps a read-only file from being removed.
+        path = Path(name)
+        keep = os.name != "nt" and not (path.is_dir() and not path.is_symlink())
+        (path.parent if keep else path).chmod(stat.S_IRWXU)
         function(name)
 
     shutil.rmtree(rubbish, onerror=make_writable)

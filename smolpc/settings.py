@@ -39,7 +39,7 @@ class Settings(Value, kw_only=True):
     jobs: Count = 0  # parallel compile jobs; 0: usable cores, fewer when memory is short
     compiler_cache: bool = True  # use ccache or sccache where the machine has one
     offline: bool = False  # never use the network
-    machine_store: str = ""  # models folder that all users of this PC share
+    machine_store: str = ""  # folder whose models all users share; default: the system's, if made
     licenses: str = ""  # licence ids that may be pulled, separated by spaces; empty: all
     hf_endpoint: str = ""  # another Hugging Face (a mirror); default: HF_ENDPOINT, then the hub
     model_mirrors: str = ""  # base URLs or folders asked before the original, separated by spaces
@@ -53,6 +53,17 @@ class Settings(Value, kw_only=True):
     @property
     def store_path(self) -> Path:
         return Path(self.store).expanduser().absolute()
+
+    @property
+    def machine_store_path(self) -> Path | None:
+        """The store that all users of this PC share, or None. Without the setting it is
+        `smolpc` in the system's data folder, once an administrator has made it."""
+        if self.machine_store:
+            return Path(self.machine_store).expanduser().absolute()
+        from platformdirs import site_data_path
+
+        folder = site_data_path("smolpc", appauthor=False)
+        return folder if folder.is_dir() else None
 
     @property
     def profile_dirs(self) -> tuple[Path, ...]:

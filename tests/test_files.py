@@ -114,3 +114,26 @@ def test_a_sealed_folder_is_used_only_as_it_was_sealed(tmp_path: Path) -> None:
         files.require_unchanged(folder, "the tool")
     assert caught.value.code == 5
     assert not files.is_sealed(folder), "the next setup fetches it again"
+
+
+def test_removing_does_not_change_a_file_that_others_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, tree = tmp_path / "theirs", tmp_path / "tree"
+    original.write_bytes(b"x")
+    original.chmod(0o444)
+    tree.mkdir()
+    (tree / "ours").hardlink_to(original)
+    before, real, refused = original.stat().st_mode, os.unlink, list[str]()
+
+    def unlink(path: str, **options: int) -> None:
+        if not refused:
+            refused.append(path)
+            raise PermissionError(13, "Permission denied", path)
+        real(path, **options)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    files.remove_tree(tree)
+    assert refused
+    assert not tree.exists()
+    assert original.stat().st_mode == before

@@ -131,7 +131,7 @@ def test_an_interrupted_download_continues(sim_server: SimServer, bring: Bring, 
     resource = sim_server.add("/file.bin", DATA).fail(Truncate(200_000), Status(403))
     with pytest.raises(NetworkError):
         bring(sim_server.url("/file.bin"))
-    assert left_over(target) == {"file.bin.part"}
+    assert left_over(target) == {"file.bin.part", "file.bin.part.json"}
     assert not resource.faults
     bring(sim_server.url("/file.bin"))
     assert sim_server.log[-1].headers["range"] == "bytes=200000-"
@@ -220,14 +220,14 @@ def test_a_server_that_is_not_there(loopback: None, plain_network: None, bring: 
 
 
 def test_retry_after_is_obeyed(
-    sim_server: SimServer, bring: Bring, monkeypatch: pytest.MonkeyPatch
+    sim_server: SimServer, quick: NetSettings, monkeypatch: pytest.MonkeyPatch
 ):
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     past = "Wed, 21 Oct 2015 07:28:00 GMT"
     sim_server.add("/file.bin", DATA).fail(Status(429, "7"), Status(503, past))
-    bring(sim_server.url("/file.bin"))
-    assert [wait for wait in waits if wait != 0.2] == [7, 0]
+    net.get(sim_server.url("/file.bin"), quick)
+    assert waits == [7, 0]
 
 
 def test_space_is_checked_before_a_byte_is_written(
@@ -277,7 +277,7 @@ def test_ctrl_c_leaves_a_part_that_continues(
             title="download",
             settings=quick,
         )
-    assert left_over(target) == {"file.bin.part"}
+    assert left_over(target) == {"file.bin.part", "file.bin.part.json"}
     bring(sim_server.url("/file.bin"))
     assert target.read_bytes() == DATA
 

@@ -157,7 +157,7 @@ def _check(entry: FamilyFile, path: Path, trail: Trail) -> None:
     problem = file_name_problem(entry.filename)
     if problem:
         wrong("filename", f"'{entry.filename!r}' is not a file name: {problem}")
-    if not entry.sources:
+    if not entry.sources and not entry.origin:  # one that was made here comes from nowhere
         wrong("sources", f"the file {entry.filename} has no sources")
     for source in entry.sources:
         problem = source_problem(source)

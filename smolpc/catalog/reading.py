@@ -17,7 +17,7 @@ T = TypeVar("T")
 Trail = tuple[str | int, ...]  # keys and indexes from the top of the file
 
 UNKNOWN = re.compile(r"^Object contains unknown field `(.+)`$")
-BAD_WORD = re.compile(r"^Invalid enum value '(.+)'$")
+BAD_WORD = re.compile(r"^Invalid (?:enum )?value '(.+)'$")
 UNQUOTED = re.compile(r"^Expected `str(?: \| null)?`, got `(?:bool|int|float)`$")
 STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
@@ -131,10 +131,12 @@ def _descend(place: str, data: Any, info: Any) -> tuple[Trail, Any]:
     says "[...]" (some value of a mapping), find the value that does not convert."""
     trail: list[str | int] = []
     for name, index in STEP.findall(place):
-        info = _alternative(info, data)
+        union, info = info, _alternative(info, data)
         step: Any = name or (int(index) if index.isdigit() else _bad_key(data, info))
         if step is None:
             break
+        if isinstance(info, msgspec.inspect.StructType) and step == info.tag_field:
+            return (*trail, step), msgspec.inspect.LiteralType(_tags(union))
         info = _child(info, step)
         data = data[step] if isinstance(data, dict | list) else None
         trail.append(step)
@@ -150,6 +152,12 @@ def _alternative(info: Any, data: Any) -> Any:
         if isinstance(data, dict) and kind.tag and data.get(kind.tag_field) == kind.tag:
             return kind
     return next(kind for kind in info.types if not isinstance(kind, msgspec.inspect.NoneType))
+
+
+def _tags(info: Any) -> tuple[str, ...]:
+    """The words that tell the structs of a union apart."""
+    kinds = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+    return tuple(str(kind.tag) for kind in kinds if isinstance(kind, msgspec.inspect.StructType))
 
 
 def _child(info: Any, step: str | int) -> Any:

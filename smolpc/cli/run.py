@@ -39,7 +39,7 @@ def run(
     from smolpc import settings
     from smolpc.cli.setup import summary
     from smolpc.errors import Interrupted, UsageError
-    from smolpc.models import lookup, storage
+    from smolpc.models import lookup, pins, storage
     from smolpc.provision.target import catalog_for, host_for, model_for
     from smolpc.runtime.session import open_engine
     from smolpc.store import Store
@@ -60,7 +60,7 @@ def run(
         catalog = catalog_for(chosen)
         record = lookup.installed(store.models, model, catalog.models.values())
         if record is None:
-            manifest = model_for(catalog, chosen)
+            manifest = pins.pinned(model_for(catalog, chosen), store)
             record = storage.require(store.models, manifest.sha256, manifest.name)
     with open_engine(store, chosen, host_for(chosen), model=record) as engine:
         result = engine.generate(

@@ -53,7 +53,8 @@ def adopt(
     The file is first brought under a temporary name beside the store's models, there hashed
     (unless the caller has just done that, `verified`) and given to `check`, which raises when
     the model must not be used. Only then it appears in the store; after any failure nothing
-    of it is left. `how` is "link", or "copy" to share no bytes with `path`. A model that is
+    of it is left. `how` is "link", "hard link" where a symbolic link would not do (the original
+    may be on a disk that is taken away), or "copy" to share no bytes with `path`. A model that is
     already here, unchanged, is not brought again. `source` says for people where it came from.
 
     Raises TrustError when the bytes are not those of the manifest or change meanwhile,
@@ -102,15 +103,17 @@ def bring(path: Path, target: Path, *, how: str = "link", what: str) -> str:
     Raises SpaceError, with the missing amount, before a copy begins.
     """
     original = path.resolve(strict=True)
-    if how == "link":
-        for name, link in (("hard link", target.hardlink_to), ("symbolic link", target.symlink_to)):
-            try:
-                link(original)
-            except OSError as error:
-                if not _no_link(error):
-                    raise
-            else:
-                return name
+    kinds = {"hard link": target.hardlink_to, "symbolic link": target.symlink_to}
+    for name, link in kinds.items():
+        if how not in ("link", name):
+            continue
+        try:
+            link(original)
+        except OSError as error:
+            if not _no_link(error):
+                raise
+        else:
+            return name
     files.require_space(target.parent, original.stat().st_size, what)
     shutil.copyfile(original, target)
     return "copy"

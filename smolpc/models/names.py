@@ -130,25 +130,24 @@ def _from_url(url: str, endpoint: str) -> OnHub | OnWeb:
             "it would end up in files and messages",
             "put it into ~/.netrc, or set HF_TOKEN for a Hugging Face repository",
         )
-    base = urlsplit(endpoint)
-    path = parts.path
-    root = base.path.rstrip("/")
+    root = urlsplit(endpoint).path.rstrip("/") if endpoint else ""
     own = endpoint != "" and host_of(url).lower() == host_of(endpoint).lower()
-    if own and path.startswith(f"{root}/"):
-        path = path[len(root) :]
-    if own or parts.hostname in HUB_HOSTS:
-        return _from_page([unquote(step) for step in path.strip("/").split("/")], url)
+    if own and parts.path.startswith(f"{root}/"):
+        return _from_page(parts.path[len(root) :], url)
+    if parts.hostname in HUB_HOSTS:
+        return _from_page(parts.path, url)
     if not parts.path.lower().endswith(".gguf"):
         raise _wrong(
             f"{shown(url)} is not the address of a .gguf file",
             "its path does not end with .gguf",
             f"name a model: {HINT}",
         )
-    return OnWeb(url=url)
+    return OnWeb(url=url.partition("#")[0])
 
 
-def _from_page(steps: list[str], url: str) -> OnHub:
+def _from_page(path: str, url: str) -> OnHub:
     """`owner/repo`, `owner/repo/resolve|blob|raw/revision/file`, from an address."""
+    steps = [unquote(step) for step in path.strip("/").split("/")]
     if len(steps) >= 5 and steps[2] in ("resolve", "blob", "raw"):
         found = OnHub(repo="/".join(steps[:2]), revision=steps[3], file="/".join(steps[4:]))
         problem = hub_problem(found.repo, found.revision, found.file)

@@ -6,6 +6,9 @@ a few MB; what a server says about a digest is no pin.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -16,7 +19,6 @@ from smolpc.console import Reporter
 from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.models import describe, headers, licenses, names, places, registry
 from smolpc.net import NetSettings
-from smolpc.net.places import host_of
 from smolpc.schema.base import Value
 from smolpc.schema.gguf import GgufHeader
 from smolpc.schema.model import FileSource, HttpsSource, HubSource, ModelManifest, Purpose
@@ -61,11 +63,12 @@ def add(
     catalog: Catalog,
     chosen: Settings,
     *,
-    net: NetSettings,
+    net: Callable[[], NetSettings],
     reporter: Reporter,
     force: bool = False,
 ) -> tuple[ModelManifest, Path]:
-    """Declare the file that `what` names: its manifest, and where that was written.
+    """Declare the file that `what` names: its manifest, and where that was written. `net` is
+    asked how to reach the network only for a remote file.
 
     Raises UsageError when the registry has it (unless `force`) or its name is taken, and what
     `described` raises.
@@ -110,7 +113,7 @@ def described(
     wanted: Wishes,
     *,
     mirrors: places.Mirrors,
-    net: NetSettings,
+    net: Callable[[], NetSettings],
     tokens: tuple[tuple[str, str], ...] = (),
     reporter: Reporter,
 ) -> ModelManifest:
@@ -121,18 +124,17 @@ def described(
     """
     (source,) = found.file.sources
     if isinstance(source, FileSource):
-        header = headers.header_of(Path(source.path), net)
+        header = headers.header_of(Path(source.path), NetSettings(offline=True))
         _require_whole(header, found.short)
         size, sha256 = found.file.size, _digest(Path(source.path), wanted, reporter)
     else:
-        assert isinstance(source, HttpsSource | HubSource)  # noqa: S101 - the resolver made it
         if isinstance(source, HttpsSource) and "?" in source.url:
             raise UsageError(
                 f"the address {found.short} has a query ('?...'), which may be a secret",
                 why="a manifest is kept in a file that others may read",
                 next_step="leave it out, or get the file and add that: smolpc models.add FILE",
             )
-        header = _remote_header(source, mirrors, net, tokens)
+        header = _remote_header(places.of_manifest(found, mirrors), net(), tokens)
         _require_whole(header, found.short)
         size, sha256 = header.file_size or 0, wanted.sha256
     return _filled(found, wanted, header, size, sha256)
@@ -168,23 +170,15 @@ def _digest(path: Path, wanted: Wishes, reporter: Reporter) -> str:
 
 
 def _remote_header(
-    source: HttpsSource | HubSource,
-    mirrors: places.Mirrors,
-    net: NetSettings,
-    tokens: tuple[tuple[str, str], ...],
+    asked: Sequence[str], net: NetSettings, tokens: tuple[tuple[str, str], ...]
 ) -> GgufHeader:
     """From the first place that answers: the user's hub, else the source itself."""
-    failure: NetworkError | None = None
-    for place in places.of(source, None, mirrors):
-        token = dict(tokens).get(host_of(place), "")
-        try:
-            return headers.header_of(
-                place, net, {"Authorization": f"Bearer {token}"} if token else None
-            )
-        except NetworkError as error:
-            failure = failure or error
-    assert failure is not None  # noqa: S101 - a source has at least one place
-    raise failure
+    reach = replace(net, tokens=tokens)
+    *hubs, source = asked
+    for place in hubs:
+        with contextlib.suppress(NetworkError):
+            return headers.header_of(place, reach)
+    return headers.header_of(source, reach)
 
 
 def _filled(

@@ -40,8 +40,8 @@ def write(
     family = _family(manifest)
     if not force:
         _refuse_taken(manifest, catalog)
-    how = " ".join((how or manifest.origin or "models.add").split())
-    text = HEAD.format(how=how, name=manifest.name) + _yaml(family)
+    how = "".join(letter for letter in how or manifest.origin if letter.isprintable())
+    text = HEAD.format(how=how or "models.add", name=manifest.name) + _yaml(family)
     _require_readable(text, manifest.name)
     path = folder() / f"{manifest.name}.yaml"
     with files.explain_os_errors(path.parent, "declare a model"):
@@ -133,8 +133,17 @@ def _yaml(family: Family) -> str:
     """The family as YAML, without what has its default value."""
     import yaml
 
-    text: str = yaml.safe_dump(
+    class Dumper(yaml.SafeDumper):
+        """Writes the line breaks that only Unicode knows as escapes: YAML would fold them."""
+
+        def represent_text(self, text: str) -> yaml.Node:
+            style = '"' if set(text) & {"\x85", "\u2028", "\u2029"} else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_text)
+    text: str = yaml.dump(
         without_defaults(family),
+        Dumper=Dumper,
         sort_keys=False,
         allow_unicode=True,
         width=100,

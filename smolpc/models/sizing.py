@@ -12,20 +12,15 @@ from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.models import pins, places, storage
 from smolpc.models.headers import header_of
 from smolpc.net import NetSettings
-from smolpc.net.places import host_of
 from smolpc.plan import fit
 from smolpc.plan.fit.cache import loadable
 from smolpc.schema.base import Value
-from smolpc.schema.fit import Choice, Device, FitSettings, Shape
+from smolpc.schema.fit import Choice, Device, Shape
 from smolpc.schema.fit_report import EstimateReport, SizedFrom
 from smolpc.schema.gguf import GgufHeader
-from smolpc.schema.host import Host
 from smolpc.schema.model import FileSource, ModelManifest
-from smolpc.store import Store, artifacts, generations
+from smolpc.store import Store
 
-# What smolpc.runtime.loading asks the engine for: its defaults, with which layers that look at
-# a window only (Gemma, gpt-oss) cache the whole context all the same.
-RUNTIME = FitSettings(context=0, full_window=True)
 QUICK = {"connect_timeout": 3.0, "stall_timeout": 5.0, "attempts": 1}  # seconds, tries
 HELP = "smolpc --help models.estimate"
 MOST_BATCH = 8192
@@ -111,29 +106,17 @@ def _header_there(
 ) -> GgufHeader | None:
     """The header at the first place of the model, or None when it only comes in a wheel."""
     for place in places.of_manifest(manifest, known):
-        token = dict(places.tokens(known)).get(host_of(place), "")
-        headers = {"Authorization": f"Bearer {token}"} if token else None
-        return header_of(place, net, headers)
+        return header_of(place, replace(net, tokens=places.tokens(known)))
     return None
-
-
-def devices_here(store: Store, host: Host) -> tuple[Device, ...]:
-    """The devices that the engine of the current generation uses; without one, all that an
-    engine for this machine could use."""
-    now = generations.current(store)
-    if now is None:
-        return fit.devices_of(host)
-    engine = artifacts.read(store.artifact(now.artifact))
-    return fit.devices_of(host, engine.requirements.backends)
 
 
 def decide(shape: Shape, devices: Sequence[Device], wishes: Wishes) -> Choice:
     """The best settings within the wishes. Raises UsageError for wishes that cannot be."""
     _check(shape, devices, wishes)
     kv_type = wishes.kv_type or "f16"
-    ubatch = wishes.batch or RUNTIME.ubatch
+    ubatch = wishes.batch or fit.RUNTIME.ubatch
     base = msgspec.structs.replace(
-        RUNTIME, kv_type=kv_type, ubatch=ubatch, batch=max(ubatch, RUNTIME.batch)
+        fit.RUNTIME, kv_type=kv_type, ubatch=ubatch, batch=max(ubatch, fit.RUNTIME.batch)
     )
     refused = loadable(shape, base)
     if refused:

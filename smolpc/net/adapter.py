@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy, should_bypass_proxies
 from urllib3.exceptions import InsecureRequestWarning
 
-from smolpc.errors import NetworkError
+from smolpc.errors import NetworkError, UsageError
 from smolpc.net.places import host_of, is_loopback
 from smolpc.net.settings import NetSettings
 
@@ -36,6 +36,21 @@ def refuse_offline(url: str, settings: NetSettings) -> None:
             next_step="SMOLPC_OFFLINE=0 smolpc setup"
             " (or put the files into a folder and name it: PIP_FIND_LINKS=/folder smolpc setup)",
         )
+
+
+def authorize(request: PreparedRequest, settings: NetSettings) -> None:
+    """Add the bearer token of the host that is asked; requests drops it when a redirect leads
+    to another host."""
+    token = settings.token_for(request.url or "")
+    if not token:
+        return
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise UsageError(
+            f"the access token for {host_of(request.url or '')} cannot be sent",
+            why="it holds a space, a line break or a letter that is not ASCII",
+            next_step="set it again, for example: HF_TOKEN=hf_... smolpc models.pull NAME",
+        )
+    request.headers["Authorization"] = f"Bearer {token}"
 
 
 class Adapter(HTTPAdapter):
@@ -77,6 +92,7 @@ class Adapter(HTTPAdapter):
     ) -> Response:
         url = request.url or ""
         refuse_offline(url, self.settings)
+        authorize(request, self.settings)
         proxy = proxy_for(url, self.settings)
         limits = (self.settings.connect_timeout, self.settings.stall_timeout)
         with warnings.catch_warnings():

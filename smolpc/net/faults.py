@@ -117,11 +117,15 @@ def from_status(
         return NetworkError(
             f"{place} refuses access",
             why=why,
-            next_step="put the user name and password into the index URL (pip config edit)"
-            " or into ~/.netrc, then run the same command again",
+            next_step="log in: HF_TOKEN for Hugging Face, the index URL for a package index (pip"
+            " config edit), ~/.netrc for others; then run the same command again",
         )
     if code in (404, 410):
-        return NetworkError(f"{place} does not have the file", why=why, next_step="pip config list")
+        return NetworkError(
+            f"{place} does not have the file",
+            why=why,
+            next_step="check the address (of a package index: pip config list)",
+        )
     return NetworkError(f"{place} gave an unexpected answer", why=why, next_step=AGAIN)
 
 

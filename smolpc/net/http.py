@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,11 +61,13 @@ def opened(
     settings: NetSettings,
     headers: Mapping[str, str],
     accept: tuple[int, ...] = (200,),
+    made: requests.Session | None = None,
 ) -> Iterator[requests.Response]:
     """One attempt: the answer to GET, its body not read yet.
 
-    Raises `faults.Passing` for what may be gone in a moment, NetworkError for the rest;
-    faults while the caller reads the body are translated too.
+    `made` is a session whose connections are used again; None: one for this request.
+    Raises `faults.Passing` for what may be gone in a moment, NetworkError for the rest; faults
+    while the caller reads the body are translated too.
     """
     import requests
     import urllib3
@@ -75,8 +77,8 @@ def opened(
     bare, auth = split_credentials(url)
     try:
         with (
-            session(settings) as made,
-            made.get(bare, headers=dict(headers), auth=auth, stream=True) as response,
+            nullcontext(made) if made is not None else session(settings) as used,
+            used.get(bare, headers=dict(headers), auth=auth, stream=True) as response,
         ):
             if response.status_code not in accept:
                 raise faults.from_status(response.status_code, response.headers, url, settings)

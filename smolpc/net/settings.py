@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -16,7 +17,9 @@ class NetSettings:
     `proxy` wins over the proxies of the environment (as in pip); NO_PROXY is obeyed either
     way. `ca_bundle` replaces the operating system's certificate store. The certificates of
     `trusted_hosts` ("host" or "host:port") are not checked: every byte is still verified
-    against our own digests.
+    against our own digests. A bearer token of `tokens` goes to exactly its host and port, also
+    after redirects; unencrypted only if the port is named, so that nobody can ask for the
+    token of "hub.example" without TLS.
     """
 
     offline: bool = False
@@ -29,6 +32,7 @@ class NetSettings:
     attempts: int = 5  # failures in a row before giving up
     backoff: float = 0.5  # wait after the first failure; doubles, up to 8 s
     longest_wait: float = 60  # a server that asks for more (Retry-After) is given up
+    tokens: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (host[:port], token)
 
     @classmethod
     def from_environment(
@@ -38,3 +42,14 @@ class NetSettings:
         found = os.environ if env is None else env
         bundle = next((found[name] for name in CA_VARIABLES if found.get(name)), "")
         return cls(offline=offline, ca_bundle=bundle)
+
+    def token_for(self, url: str) -> str:
+        """The bearer token for a request to `url`, or ""."""
+        asked = urlsplit(url)
+        port = asked.port or (443 if asked.scheme == "https" else 80)
+        for place, token in self.tokens:
+            named = urlsplit(f"//{place}")
+            allowed = port == named.port if named.port else (asked.scheme, port) == ("https", 443)
+            if asked.hostname == named.hostname and allowed:
+                return token
+        return ""

@@ -19,7 +19,7 @@ Known = Mapping[str, ModelManifest]
 
 def row(entry: Entry, models_dir: Path, known: Known) -> OllamaRow:
     """One line of the list. Nothing is hashed for it."""
-    other = upstream(entry.name, known)
+    other = upstream(entry.name, entry.sha256, known)
     mine = _here(entry, models_dir, known)
     why = entry.obstacle or (str(entry.error) if entry.error else "")
     return OllamaRow(
@@ -121,7 +121,7 @@ def worst(done: Sequence[Imported]) -> int:
 
 def _instead(entry: Entry, known: Known) -> str:
     """What to do about a model that does not work here: the upstream file, if there is one."""
-    other = upstream(entry.name, known)
+    other = upstream(entry.name, entry.sha256, known)
     if other is not None:
         return f"smolpc models.pull {other.name}   (the file that this engine can load)"
     return f"{stores.LIST}   (or go on using it with Ollama)"

@@ -269,13 +269,7 @@ class PullModel:
     def perform(self, work: Work, _: Step) -> None:
         from smolpc.models import download
 
-        download.pull(
-            _model(work),
-            work.store.models,
-            work.store.downloads,
-            settings=work.index,
-            reporter=work.reporter,
-        )
+        download.pull(_model(work), work.store, work.target.settings, reporter=work.reporter)
 
 
 class Activate:

@@ -9,7 +9,7 @@ from pathlib import Path
 from smolpc.console import Reporter
 from smolpc.errors import NetworkError, SmolpcError, TrustError
 from smolpc.files import sha256_file
-from smolpc.net import download, shown
+from smolpc.net import Options, download, shown
 from smolpc.pypi.config import Settings
 from smolpc.pypi.simple import Link, page, project_page
 
@@ -59,6 +59,7 @@ def fetch(
     reporter: Reporter,
     settings: Settings,
     title: str = "",
+    options: Options | None = None,
 ) -> str:
     """Make `target` the pinned file and return the place it came from, for people.
 
@@ -83,6 +84,7 @@ def fetch(
                 reporter=reporter,
                 title=title or f"download {filename}",
                 settings=settings.net,
+                options=options,
             )
         except (NetworkError, TrustError) as error:
             missed.append(_Missed(found.index, str(error), isinstance(error, TrustError)))

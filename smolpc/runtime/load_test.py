@@ -79,8 +79,9 @@ def judge(found: Report) -> TrustResult:
 
 def describe(model: Loaded) -> str:
     """One line about a loaded model, for people."""
+    millions = model.parameters / 1e6
     return (
-        f"{model.description}, {model.parameters / 1e6:.0f} M parameters,"
+        f"{model.description}, {millions:.{0 if millions >= 10 else 1}f} M parameters,"
         f" {human_bytes(model.bytes)}, trained for {model.context_length} tokens"
     )
 

@@ -20,8 +20,10 @@ from smolpc.schema.fit_report import EstimateReport
 from smolpc.schema.hardware import Speeds
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
+from smolpc.schema.ollama_report import OllamaExportReport, OllamaImportReport, OllamaListReport
 from smolpc.schema.plan import Plan
 from smolpc.schema.profile import Profile
+from smolpc.schema.quantize_report import MadeReport
 from smolpc.schema.result import RunResult
 from smolpc.schema.spec import BuildSpec
 from smolpc.schema.storage_report import StorageReport
@@ -60,6 +62,10 @@ EXPORTED: dict[str, type] = {
     "build-report": report.BuildReport,
     "setup-report": report.SetupReport,
     "doctor-report": report.DoctorReport,
+    "ollama-list-report": OllamaListReport,
+    "ollama-import-report": OllamaImportReport,
+    "ollama-export-report": OllamaExportReport,
+    "made-report": MadeReport,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from smolpc.schema.base import Bytes, Name, Sha256, Value
+from smolpc.schema.base import Name, Sha256, Value
 from smolpc.schema.model import (
     Architecture,
     Defaults,
@@ -25,7 +25,7 @@ Alias = Annotated[
         pattern=r"^[a-z0-9][a-z0-9._:/@-]*$", description="another name, in lower-case letters"
     ),
 ]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]
 
 
 class FamilyFile(Value, kw_only=True):
@@ -33,7 +33,7 @@ class FamilyFile(Value, kw_only=True):
 
     quantization: str
     filename: str
-    size: Bytes
+    size: Count  # bytes; 0: not known
     sources: tuple[ModelSource, ...]
     sha256: Sha256 | None = None
     unverified: str = ""  # why the digest is missing or rests on one source only

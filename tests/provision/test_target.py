@@ -9,6 +9,7 @@ import pytest
 
 from smolpc import detect
 from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
+from smolpc.models import pins
 from smolpc.provision import target as targets
 from smolpc.schema.host import Host
 from smolpc.settings import Settings
@@ -34,6 +35,17 @@ def test_the_best_profile_and_the_default_model(settings: Settings) -> None:
     assert target.profile.name == BEST
     assert target.model is not None
     assert target.model.default
+
+
+def test_a_model_whose_digest_is_not_sure_is_not_set_up_unasked(settings: Settings) -> None:
+    unsure = msgspec.structs.replace(settings, model="qwen2.5-coder:7b-q8_0")
+    with pytest.raises(UsageError, match="is not pinned") as caught:
+        targets.choose_target(unsure)
+    assert "models.pull qwen2.5-coder:7b-q8_0 --allow-unpinned" in caught.value.next_step
+    store = Store(settings.store_path)
+    model = targets.model_for(targets.catalog_for(unsure), unsure)
+    pins.record(store, model, model.sha256, model.file.size, "a test")
+    assert targets.choose_target(unsure).model == model
 
 
 def test_a_refused_engine_is_passed_over_and_said(settings: Settings) -> None:

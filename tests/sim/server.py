@@ -15,11 +15,14 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal
+
+PIECE = 1 << 16  # bytes sent at once
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,37 @@ class WebPage:
     """A login page with code 200, as captive portals send."""
 
 
-Fault = Status | Truncate | Reset | Stall | Corrupt | WrongRange | Redirect | Replace | WebPage
+@dataclass(frozen=True)
+class Crawl:
+    """After `after` bytes send one byte every 20 ms: never silent, never done."""
+
+    after: int
+
+
+@dataclass(frozen=True)
+class IgnoreRange:
+    """Answer with the whole file, whatever was asked for."""
+
+
+Fault = (
+    Status
+    | Truncate
+    | Reset
+    | Stall
+    | Corrupt
+    | WrongRange
+    | Redirect
+    | Replace
+    | WebPage
+    | Crawl
+    | IgnoreRange
+)
 
 
 @dataclass
 class Resource:
-    """One file, and the faults of the next requests to it, in order."""
+    """One file, and the faults of the next requests to it, in order. `sent` counts the bytes
+    of its bodies that were handed to the network."""
 
     data: bytes
     content_type: str = "application/octet-stream"
@@ -94,10 +122,24 @@ class Resource:
     user: str = ""  # "name:password" when a login is needed
     faults: deque[Fault] = field(default_factory=deque)
     tag: str = ""  # the ETag to state; "": one of the data
+    token: str = ""  # when a bearer token is needed
+    rate: int = 0  # bytes per second of each connection; 0: as fast as it goes
+    latency: float = 0.0  # seconds before an answer begins
+    keep_alive: bool = False
+    most_connections: int = 0  # more get 503; 0: no limit
+    etag_form: Literal["strong", "weak", "none"] = "strong"
+    modified: str = ""  # Last-Modified
+    sent: int = 0
+    serving: int = 0  # answers on their way
+    most_serving: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def etag(self) -> str:
-        return self.tag or f'"{hashlib.sha256(self.data).hexdigest()[:16]}"'
+        if self.tag or self.etag_form == "none":
+            return self.tag
+        weak = "W/" if self.etag_form == "weak" else ""
+        return f'{weak}"{hashlib.sha256(self.data).hexdigest()[:16]}"'
 
     def fail(self, *faults: Fault, times: int = 1) -> Resource:
         self.faults.extend(faults * times)
@@ -215,19 +257,45 @@ class SimServer:
         return self.url(root, user)
 
     def answer(self, handler: _Handler) -> None:
-        """One request. Every answer closes its connection."""
+        """One request. An answer closes its connection, unless the resource keeps it."""
         handler.close_connection = True
         headers = {name.lower(): value for name, value in handler.headers.items()}
         path = handler.path.partition("?")[0]
         resource = self.resources.get(path)
         fault = resource.faults.popleft() if resource and resource.faults else None
+        if resource is None:
+            self._reply(handler, path, headers, None, fault)
+            return
+        self.stopping.wait(resource.latency)
+        with resource.lock:
+            resource.serving += 1
+            busy = 0 < resource.most_connections < resource.serving
+            resource.most_serving = max(resource.most_serving, resource.serving)
+        try:
+            self._reply(handler, path, headers, resource, Status(503) if busy else fault)
+        finally:
+            with resource.lock:
+                resource.serving -= 1
+
+    def _reply(
+        self,
+        handler: _Handler,
+        path: str,
+        headers: dict[str, str],
+        resource: Resource | None,
+        fault: Fault | None,
+    ) -> None:
         status, head, body = self._plan(resource, fault, headers)
         self.log.append(Request(path, headers, status))
         handler.send_response(status)
-        for name, value in {"Connection": "close", **head}.items():
+        if resource and resource.keep_alive and "Content-Length" in head and fault is None:
+            handler.close_connection = False
+        else:
+            head["Connection"] = "close"
+        for name, value in head.items():
             handler.send_header(name, value)
         handler.end_headers()
-        self._send(handler, body, fault)
+        self._send(handler, body, fault, resource)
 
     def _plan(
         self, resource: Resource | None, fault: Fault | None, headers: dict[str, str]
@@ -238,6 +306,8 @@ class SimServer:
         expected = "Basic " + base64.b64encode(resource.user.encode()).decode()
         if resource.user and headers.get("authorization") != expected:
             return 401, {**nothing, "WWW-Authenticate": 'Basic realm="sim"'}, b""
+        if resource.token and headers.get("authorization") != f"Bearer {resource.token}":
+            return 401, nothing, b""
         match fault:
             case Status(code, retry_after):
                 return code, nothing | ({"Retry-After": retry_after} if retry_after else {}), b""
@@ -260,24 +330,47 @@ class SimServer:
         if isinstance(fault, Corrupt):
             data = data[: fault.at] + bytes([data[fault.at] ^ 1]) + data[fault.at + 1 :]
         head = {"Content-Type": resource.content_type, "ETag": resource.etag}
+        head["Last-Modified"] = resource.modified
+        head = {name: value for name, value in head.items() if value}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
-        if not asked or not resource.ranges:
+        if not asked or not resource.ranges or isinstance(fault, IgnoreRange):
             return 200, head, data
-        if headers.get("if-range", resource.etag) != resource.etag:
+        if not self._same(headers.get("if-range", ""), resource):
             return 200, head, data
-        start = int(asked[1])
+        start, end = int(asked[1]), int(asked[2] or len(data) - 1) + 1
         if start >= len(data):
             return 416, {**head, "Content-Range": f"bytes */{len(data)}"}, b""
         if isinstance(fault, WrongRange):
             start = max(0, start - 7)
-        end = min(int(asked[2]) + 1, len(data)) if asked[2] else len(data)
+        end = min(end, len(data))
         head["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
         return 206, head, data[start:end]
 
-    def _send(self, handler: _Handler, body: bytes, fault: Fault | None) -> None:
+    @staticmethod
+    def _same(if_range: str, resource: Resource) -> bool:
+        """RFC 9110, section 13.1.5: a weak ETag never matches."""
+        if if_range.startswith('"'):
+            return if_range == resource.etag
+        return if_range == resource.modified if if_range else True
+
+    def _send(
+        self, handler: _Handler, body: bytes, fault: Fault | None, resource: Resource | None
+    ) -> None:
         after = getattr(fault, "after", len(body))
-        handler.wfile.write(body[:after])
-        handler.wfile.flush()
+        rate = resource.rate if resource else 0
+        began, position = time.monotonic(), 0
+        view = memoryview(body) if isinstance(body, bytes) else body  # others know slices only
+        while position < min(after, len(body)) and not self.stopping.is_set():
+            piece = view[position : min(after, position + max(1, rate // 100 if rate else PIECE))]
+            handler.wfile.write(piece)
+            position += len(piece)
+            if resource:
+                with resource.lock:
+                    resource.sent += len(piece)
+            if rate:
+                self.stopping.wait(max(0.0, began + position / rate - time.monotonic()))
+        while isinstance(fault, Crawl) and not self.stopping.wait(0.02):
+            handler.wfile.write(b"\0")
         if isinstance(fault, Stall):
             self.stopping.wait()
         if isinstance(fault, Reset):

@@ -30,18 +30,19 @@ def estimate(
     """Show the memory a model needs on each device, and the settings that fit best."""
     from smolpc import settings
     from smolpc.models import places, sizing
+    from smolpc.provision.advice import devices_here
     from smolpc.provision.target import catalog_for, host_for, model_for
     from smolpc.store import Store
 
     chosen, _ = settings.load({"model": name})
+    catalog = catalog_for(chosen)
+    manifest, known = model_for(catalog, chosen), places.mirrors(chosen)
     store = Store(chosen.store_path)
-    manifest = model_for(catalog_for(chosen), chosen)
-    known = places.mirrors(chosen)
     sized = sizing.shape_for(manifest, store, offline=chosen.offline, known=known)
     report = sizing.report(
         manifest,
         sized,
-        sizing.devices_here(store, host_for(chosen)),
+        devices_here(chosen, catalog, host_for(chosen)),
         sizing.Wishes(
             context=ctx,
             kv_type=kv_type,

@@ -38,7 +38,7 @@ def add(
         own.wishes(name, license, purpose, sha256),
         catalog_for(chosen),
         chosen,
-        net=pypi.load(offline=chosen.offline).net,
+        net=lambda: pypi.load(offline=chosen.offline).net,
         reporter=console.reporter,
         force=force,
     )

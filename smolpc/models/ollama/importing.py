@@ -4,12 +4,13 @@ along for its users (system prompt, parameters, template, licence)."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from smolpc.catalog.families import key_of
 from smolpc.models import describe, licenses
 from smolpc.models.ollama import manifest as layers
 from smolpc.models.ollama.listing import Entry
@@ -47,17 +48,19 @@ def describe_entry(
         notes.append(f"it is the file that the registry knows as {same.name}")
         return Described(manifest=same, new=False, notes=tuple(notes))
     name = free_name(entry.name, entry.sha256, known)
-    taken = {alias for one in known.values() if one.name != name for alias in one.aliases}
-    taken |= known.keys() - {name}
-    aliases = tuple(text for text in entry.name.spellings if text not in taken and text != name)
-    license = _license(brought, header)  # noqa: A001 - the manifest's word
+    taken = _keys(one for one in known.values() if one.name != name)
+    aliases = tuple(text for text in entry.name.spellings if key_of(text) not in taken)
+    twin = twin_of(entry.sha256, known)
+    if twin is not None:
+        notes.append(f"the registry knows it as another file of {twin.short}")
     made = ModelManifest(
         name=name,
         aliases=aliases,
-        family=describe.family(header),
-        summary=describe.title(header) or str(entry.name),
-        parameters=describe.parameters(header),
-        license=license,
+        family=twin.family if twin else describe.family(header),
+        summary=(twin.summary if twin else describe.title(header)) or str(entry.name),
+        parameters=twin.parameters if twin else describe.parameters(header),
+        license=twin.license if twin else _license(brought, header),
+        purposes=twin.purposes if twin else ("chat",),
         file=ModelFile(
             filename=f"{name}.gguf",
             size=entry.size,
@@ -66,7 +69,8 @@ def describe_entry(
             sources=(FileSource(path=str(path)),),
         ),
         architecture=describe.architecture(header),
-        context_length=describe.context_length(header),
+        # A header may promise more than the model was trained for.
+        context_length=twin.context_length if twin else describe.context_length(header),
         defaults=brought,
         origin=f"{ORIGIN} ({entry.name})",
     )
@@ -78,26 +82,39 @@ def free_name(name: OllamaName, sha256: str, known: Mapping[str, ModelManifest])
 
     An earlier import of the same name is replaced: Ollama has updated the model.
     """
-    spelled = {alias for one in known.values() for alias in one.aliases}
+    earlier = f"{ORIGIN} ({name})"
+    taken = _keys(one for one in known.values() if one.origin != earlier)
     for text in (name.slug, f"ollama-{name.slug}"):
-        other = known.get(text)
-        if other is None and text not in spelled:
-            return text
-        if other is not None and other.origin == f"{ORIGIN} ({name})":
+        if key_of(text) not in taken:
             return text
     return f"ollama-{name.slug}-{sha256[:8]}"
 
 
-def upstream(name: OllamaName, known: Mapping[str, ModelManifest]) -> ModelManifest | None:
-    """The registry's own manifest of what is probably the same model, by its name."""
-    by_alias = {alias: one for one in known.values() for alias in one.aliases}
-    everything = {**by_alias, **known}
+def _keys(manifests: Iterable[ModelManifest]) -> set[str]:
+    """Every name and alias, in the form in which names are compared."""
+    return {key_of(text) for one in manifests for text in (one.name, *one.aliases)}
+
+
+def twin_of(sha256: str, known: Mapping[str, ModelManifest]) -> ModelManifest | None:
+    """The model of which the registry knows Ollama's file, by its digest."""
+    return next(
+        (one for one in known.values() if sha256 in [twin.sha256 for twin in one.twins]), None
+    )
+
+
+def upstream(
+    name: OllamaName, sha256: str, known: Mapping[str, ModelManifest]
+) -> ModelManifest | None:
+    """The registry's own manifest of the same model: by the digest of Ollama's file, else of
+    what is probably the same by its name."""
+    twin = twin_of(sha256, known)
+    if twin is not None:
+        return twin
+    own = [one for one in known.values() if not one.origin.startswith(ORIGIN)]
+    by_key = {key_of(text): one for one in own for text in (*one.aliases, one.name)}
     size = name.tag.partition("-")[0]
-    for text in (f"{name.model}:{name.tag}", f"{name.model}:{size}", name.slug, name.model):
-        found = everything.get(text)
-        if found is not None and not found.origin.startswith(ORIGIN):
-            return found
-    return None
+    spellings = (f"{name.model}:{name.tag}", f"{name.model}:{size}", name.model)
+    return next((by_key[key_of(text)] for text in spellings if key_of(text) in by_key), None)
 
 
 def defaults(entry: Entry, note: Callable[[str], None]) -> Defaults:

@@ -79,7 +79,7 @@ def blob(store: Path, layer: Layer) -> Path:
         return real
     raise PrerequisiteError(
         "a blob of the model is missing in Ollama's store",
-        why=f"{folder / f'sha256-{layer.sha256}'} does not exist: its download never ended",
+        why=f"sha256-{layer.sha256[:12]}… is not in {folder}: its download never ended",
         next_step=f"pull it again with Ollama, then: {LIST}",
     )
 

@@ -62,7 +62,15 @@ def _kind(gpu: Gpu, backends: Collection[str] | None) -> DeviceKind | None:
 def _device(name: str, kind: DeviceKind, gpu: Gpu, cpu: Device) -> Device:
     if not _shares(gpu):
         total = gpu.memory or 0
-        return Device(name=name, kind=kind, free=int(total * (1 - IN_USE)), total=total)
+        free = int(total * (1 - IN_USE))
+        return Device(name=name, kind=kind, free=free, total=total, card=gpu.name)
     share = METAL_SHARE if kind == "metal" else 1.0
     total = int(cpu.total * share)
-    return Device(name=name, kind=kind, free=min(cpu.free, total), total=total, shared=True)
+    return Device(
+        name=name,
+        kind=kind,
+        free=min(cpu.free, total),
+        total=total,
+        shared=True,
+        card=gpu.name,
+    )

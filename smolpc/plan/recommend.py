@@ -1,0 +1,239 @@
+"""Which model a machine should run: what fits with a useful context, and is quick enough.
+
+A larger model knows more; a slow one is not used. Both count, in doublings: twice the
+parameters is worth about as much as half the waiting, once waiting is felt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import log2, sqrt
+
+from smolpc.console import human_bytes
+from smolpc.plan import speed
+from smolpc.plan.fit import best, shape_of_manifest
+from smolpc.schema.base import Value
+from smolpc.schema.fit import Choice, Device, FitSettings, Layer, Shape
+from smolpc.schema.hardware import Speeds
+from smolpc.schema.host import Host
+from smolpc.schema.model import ModelManifest
+from smolpc.schema.recommendation import Mark, Purpose, Recommendation
+
+USEFUL_CONTEXT = 4096  # tokens: a question with a file, and the answer
+WISHED_CONTEXT: dict[Purpose, int] = {"code": 16384, "chat": 8192}
+TYPICAL_CONTEXT = 2048  # tokens that are in the cache while an answer is written
+COMFORTABLE = 12.0  # tokens a second: twice as fast as people read
+HARDLY_USABLE = 3.0
+TIGHT = 0.5  # doublings that a model loses because other programs must be closed
+RIGHT_PURPOSE = 1.0  # doublings: a coder model counts as one twice its size, for code
+OTHER_PURPOSE = 0.5  # doublings: a model that was made for the other purpose
+NOT_COMMERCIAL = 0.3  # doublings: a licence that a school has to read first
+F16_BYTES = 2
+
+
+class Machine(Value, kw_only=True):
+    """Everything about the machine that a recommendation depends on.
+
+    `devices`: the CPU first, then the GPUs that the engine can use, in the order of
+    `readers`. `disk_free` in bytes. `installed`: digests of the models that are here.
+    """
+
+    devices: tuple[Device, ...]
+    readers: tuple[speed.Reader, ...]
+    disk_free: int
+    installed: frozenset[str] = frozenset()
+
+
+def machine(
+    host: Host,
+    devices: Sequence[Device],
+    speeds: Speeds,
+    *,
+    disk_free: int,
+    installed: Iterable[str] = (),
+    measured: float | None = None,
+) -> Machine:
+    """A detected host as the recommendation sees it. `devices`: `fit.devices_of(host, ...)`;
+    `disk_free` in bytes; `measured`: memory bandwidth in bytes a second, if known."""
+    memory = speed.memory_reader(host.cpu, speeds, measured)
+    by_name = {gpu.name: gpu for gpu in host.gpus}
+    readers = [
+        speed.gpu_reader(by_name[device.card], memory, speeds)
+        if device.card
+        else speed.cpu_reader(host.cpu, speeds, measured)
+        for device in devices
+    ]
+    return Machine(
+        devices=tuple(devices),
+        readers=tuple(readers),
+        disk_free=disk_free,
+        installed=frozenset(installed),
+    )
+
+
+def recommend(
+    manifests: Iterable[ModelManifest],
+    here: Machine,
+    speeds: Speeds,
+    purpose: Purpose,
+    *,
+    architectures: Iterable[str] = (),
+    licenses: Iterable[str] = (),
+) -> tuple[Recommendation, ...]:
+    """Every model for the purpose, best first; those that do not fit come last.
+
+    Left out are models that could not be used at all: of an architecture that the engine
+    does not know (`architectures` empty: all are known), without a confirmed digest, without
+    architecture numbers, or under a licence that `licenses` (empty: all) does not list.
+    """
+    known, allowed = set(architectures), set(licenses)
+    rows = [
+        _judge(manifest, shape, here, speeds, purpose)
+        for manifest in manifests
+        if not manifest.file.unverified
+        and purpose in manifest.purposes
+        and (not allowed or manifest.license.id in allowed)
+        and (shape := shape_of_manifest(manifest)) is not None
+        and (not known or shape.architecture in known)
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.mark == "does-not-fit", -row.score, row.model)))
+
+
+def quality(manifest: ModelManifest, purpose: Purpose) -> float:
+    """How good the answers will be, in doublings of parameters: log2 of billions.
+
+    A mixture of experts counts as the geometric mean of its active and its total parameters
+    (a rule of thumb for such models). Fewer bits a weight cost little down to four.
+    """
+    total = manifest.parameters / 1e9
+    architecture = manifest.architecture
+    if architecture is not None and architecture.experts and architecture.experts_used:
+        share = architecture.experts_used / architecture.experts
+        active = total * min(1.0, share + 0.05)  # attention and embeddings are always active
+        total = sqrt(total * active)
+    bits = manifest.file.size * 8 / manifest.parameters
+    value = log2(total) - 2 ** (2 - bits)
+    if manifest.purposes[0] == purpose == "code":
+        value += RIGHT_PURPOSE
+    elif manifest.purposes[0] != purpose:
+        value -= OTHER_PURPOSE
+    return value - (NOT_COMMERCIAL if manifest.license.commercial is False else 0)
+
+
+def patience(rate: float) -> float:
+    """What waiting costs, in doublings: nothing when it is comfortable, more and more below."""
+    cost = 0.0
+    if rate < COMFORTABLE:
+        cost += 1.5 * log2(COMFORTABLE / rate)
+    if rate < HARDLY_USABLE:
+        cost += 3 * log2(HARDLY_USABLE / rate)
+    return cost
+
+
+def reads(shape: Shape, settings: FitSettings) -> tuple[int, int]:
+    """Bytes that decoding one token reads: (from the CPU's memory, from the GPUs')."""
+    first_on_gpu = len(shape.layers) - max(0, settings.gpu_layers - 1)
+    cpu = gpu = 0
+    for index, layer in enumerate(shape.layers):
+        dense = layer.weights - layer.experts + _cache(layer, shape)
+        experts = layer.experts * layer.experts_used // shape.experts if shape.experts else 0
+        if index < first_on_gpu:
+            cpu += dense + experts
+        elif index < settings.cpu_experts:
+            cpu, gpu = cpu + experts, gpu + dense
+        else:
+            gpu += dense + experts
+    if settings.gpu_layers:
+        return cpu, gpu + shape.output
+    return cpu + shape.output, gpu
+
+
+def _cache(layer: Layer, shape: Shape) -> int:
+    tokens = TYPICAL_CONTEXT
+    if layer.attention == "swa" and shape.sliding_window:
+        tokens = min(tokens, shape.sliding_window)
+    return tokens * layer.kv_heads * (layer.key_length + layer.value_length) * F16_BYTES
+
+
+def _rate(shape: Shape, choice: Choice, here: Machine, speeds: Speeds) -> speed.Rate:
+    cpu, gpu = reads(shape, choice.estimate.settings)
+    on_gpu = {use.device: use.weights for use in choice.estimate.devices[1:]}
+    whole = sum(on_gpu.values()) or 1
+    parts = [(cpu, here.readers[0])]
+    for device, reader in zip(here.devices[1:], here.readers[1:], strict=True):
+        parts.append((gpu * on_gpu.get(device.name, 0) // whole, reader))
+    return speed.decode_rate(parts, speeds)
+
+
+def _judge(
+    manifest: ModelManifest, shape: Shape, here: Machine, speeds: Speeds, purpose: Purpose
+) -> Recommendation:
+    choice = best(
+        shape,
+        here.devices,
+        wish_context=min(WISHED_CONTEXT[purpose], manifest.context_length),
+        min_context=min(USEFUL_CONTEXT, manifest.context_length),
+    )
+    rate = _rate(shape, choice, here, speeds)
+    installed = manifest.file.sha256 in here.installed
+    disk = 0 if installed else manifest.file.size
+    mark: Mark = choice.verdict
+    why = choice.why
+    useful, context = min(USEFUL_CONTEXT, manifest.context_length), choice.estimate.settings.context
+    if disk > here.disk_free:
+        mark = "does-not-fit"
+        why = f"the disk has {human_bytes(here.disk_free)} free, the file is {human_bytes(disk)}"
+    elif context < useful and mark != "does-not-fit":
+        mark = "does-not-fit"
+        why = f"only {context} tokens of context fit into the memory; {useful} are useful"
+    elif mark != "does-not-fit":
+        why = _sentence(manifest, rate, choice)
+    score = quality(manifest, purpose) - patience(rate.tokens_per_second)
+    return Recommendation(
+        model=manifest.name,
+        family=manifest.family,
+        alias=manifest.typed,
+        parameters=manifest.parameters,
+        license=manifest.license.id,
+        mark=mark,
+        score=score - (TIGHT if mark == "tight" else 0),
+        needs=choice.needs,
+        disk_needed=disk,
+        disk_free=here.disk_free,
+        rate=rate.tokens_per_second,
+        rate_low=rate.low,
+        rate_high=rate.high,
+        settings=choice.estimate.settings,
+        why=why,
+        installed=installed,
+    )
+
+
+def _sentence(manifest: ModelManifest, rate: speed.Rate, choice: Choice) -> str:
+    """One sentence: how it will feel, where it runs, what holds it back, what to know."""
+    feel = (
+        "quick"
+        if rate.tokens_per_second >= COMFORTABLE
+        else "a little slow"
+        if rate.tokens_per_second >= HARDLY_USABLE
+        else "too slow for a conversation"
+    )
+    text = f"{feel}: {choice.why}; its speed is limited by {rate.limit}"
+    if manifest.license.commercial is False:
+        text += "; its licence forbids commercial use"
+    return text
+
+
+def best_of(rows: Sequence[Recommendation]) -> str:
+    """The model to take, or "" when none fits or all would be unusably slow."""
+    first = rows[0] if rows else None
+    return first.model if first is not None and first.mark != "does-not-fit" else ""
+
+
+def one_each(rows: Sequence[Recommendation]) -> tuple[Recommendation, ...]:
+    """Of each model that fits, the best quantization; of none that fits, everything."""
+    seen: dict[tuple[str, int], Recommendation] = {}
+    for row in rows:
+        if row.mark != "does-not-fit":
+            seen.setdefault((row.family, row.parameters), row)
+    return tuple(seen.values()) or tuple(rows)
