@@ -15,15 +15,12 @@ from smolpc.net import NetSettings
 from smolpc.plan import fit
 from smolpc.plan.fit.cache import loadable
 from smolpc.schema.base import Value
-from smolpc.schema.fit import Choice, Device, FitSettings, Shape
+from smolpc.schema.fit import Choice, Device, Shape
 from smolpc.schema.fit_report import EstimateReport, SizedFrom
 from smolpc.schema.gguf import GgufHeader
 from smolpc.schema.model import FileSource, ModelManifest
 from smolpc.store import Store
 
-# What smolpc.runtime.loading asks the engine for: its defaults, with which layers that look at
-# a window only (Gemma, gpt-oss) cache the whole context all the same.
-RUNTIME = FitSettings(context=0, full_window=True)
 QUICK = {"connect_timeout": 3.0, "stall_timeout": 5.0, "attempts": 1}  # seconds, tries
 HELP = "smolpc --help models.estimate"
 MOST_BATCH = 8192
@@ -117,9 +114,9 @@ def decide(shape: Shape, devices: Sequence[Device], wishes: Wishes) -> Choice:
     """The best settings within the wishes. Raises UsageError for wishes that cannot be."""
     _check(shape, devices, wishes)
     kv_type = wishes.kv_type or "f16"
-    ubatch = wishes.batch or RUNTIME.ubatch
+    ubatch = wishes.batch or fit.RUNTIME.ubatch
     base = msgspec.structs.replace(
-        RUNTIME, kv_type=kv_type, ubatch=ubatch, batch=max(ubatch, RUNTIME.batch)
+        fit.RUNTIME, kv_type=kv_type, ubatch=ubatch, batch=max(ubatch, fit.RUNTIME.batch)
     )
     refused = loadable(shape, base)
     if refused:

@@ -120,9 +120,7 @@ def test_what_the_user_fixes_is_kept() -> None:
 def test_nothing_fixed_is_the_best_choice() -> None:
     shape = synthetic()["qwen2-7b-q4_k_m"]
     devices = machine(8 * GB)
-    assert sizing.decide(shape, devices, Wishes()) == fit.best(
-        shape, devices, settings=sizing.RUNTIME
-    )
+    assert sizing.decide(shape, devices, Wishes()) == fit.best(shape, devices)
 
 
 @pytest.mark.parametrize(

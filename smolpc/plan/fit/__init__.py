@@ -9,12 +9,13 @@ best(shape, devices)                            the settings that fit, and the v
 from smolpc.plan.fit.host import devices_of
 from smolpc.plan.fit.manifest import shape_of_manifest
 from smolpc.plan.fit.memory import estimate
-from smolpc.plan.fit.search import FLOOR, LEAST, UBATCHES, best
+from smolpc.plan.fit.search import FLOOR, LEAST, RUNTIME, UBATCHES, best
 from smolpc.plan.fit.shape import shape_of
 
 __all__ = [
     "FLOOR",
     "LEAST",
+    "RUNTIME",
     "UBATCHES",
     "best",
     "devices_of",

@@ -19,6 +19,9 @@ from smolpc.plan.fit.split import spread
 from smolpc.schema.fit import Choice, Device, Estimate, FitSettings, Shape, Verdict
 
 WISH, FLOOR, LEAST = 32768, 4096, 512  # tokens: asked for, still useful, barely usable
+# What smolpc.runtime.loading asks the engine for: its defaults, with which layers that look at
+# a window only (Gemma, gpt-oss) cache the whole context all the same.
+RUNTIME = FitSettings(context=0, full_window=True)
 Room = Mapping[str, int]  # device name: bytes that may be taken
 UBATCHES = (512, 256, 128, 64)  # tokens; fewer than 32 would keep prompts off the GPU
 
@@ -41,11 +44,12 @@ def best(
     more than the model was trained for. `kv_types`: cache types that may be used, best first;
     others than f16 change the answers a little. `ubatches`: the same for micro-batches.
     `gpu_layers`: exactly so many. `settings`: what is not searched for (n_batch, flash
-    attention, sequences, prompt cache). "fits" leaves a margin on every device (see
-    `backends.margin`); "tight" uses it up or gets less than `min_context`, but never less than
-    `least_context`.
+    attention, sequences, prompt cache); default: what smolpc's runtime asks for.
+
+    "fits" leaves a margin on every device (see `backends.margin`); "tight" uses it up or gets
+    less than `min_context`, but never less than `least_context`.
     """
-    base = settings or FitSettings(context=0)
+    base = settings or RUNTIME
     trained = shape.trained_context or WISH
     wish = max(1, min(wish_context or WISH, trained))
     floor = min(min_context, wish)
