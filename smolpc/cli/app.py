@@ -10,6 +10,7 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 from smolpc.console import Console, human_bytes
@@ -17,6 +18,16 @@ from smolpc.errors import Interrupted, SmolpcError, TrustError
 from smolpc.schema.report import Checked, Garbage, GcReport, VerifyReport
 
 JSON = "print one JSON object instead of text (schemas: docs/schemas)"
+
+
+class Command(Task[Callable[..., None]]):
+    """A task that still knows its help texts when it is asked a second time."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        texts = dict(self.help)  # invoke takes them out, one by one
+        found: list[Argument] = super().get_arguments(ignore_unknown_help)
+        self.help = texts
+        return found
 
 
 def quiet_exit() -> None:
@@ -70,7 +81,9 @@ def command(
             texts["json"] = JSON + ("; progress as JSON lines on stderr" if events else "")
         run.first = first  # type: ignore[attr-defined]
         run.options = dict(texts)  # type: ignore[attr-defined]
-        made: Task[Callable[..., None]] = task(name=name, help=texts, auto_shortflags=False)(run)
+        made: Task[Callable[..., None]] = task(
+            name=name, help=texts, auto_shortflags=False, klass=Command
+        )(run)
         return made
 
     return wrap

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -61,8 +62,10 @@ def spelled_out(argv: list[str]) -> list[str]:
         elif word in namespace.task_names:
             task = namespace[word]
             first = getattr(task.body, "first", "")
-            taking = [one for one in task.get_arguments() if one.takes_value]
-            valued = {f"--{name.replace('_', '-')}" for one in taking for name in one.names}
+            options = inspect.signature(task.body).parameters.values()
+            valued = {
+                f"--{one.name.replace('_', '-')}" for one in options if one.annotation != "bool"
+            }
         elif first:
             full.append(f"--{first}")
             first = ""

@@ -201,6 +201,9 @@ class _Pull:
                 failures.append(error)
                 if len(failures) < len(found):
                     self.reporter.note(f"{self.manifest.name}: {error}: trying the next place")
+        for folder in (self.incoming, self.wheels):
+            if not _bytes_in(folder):
+                files.remove_tree(folder)  # nothing that a later pull could continue
         raise _failure(self.manifest, failures)
 
     def _places(self) -> Iterator[Sequence[str] | WheelSource | WheelPartsSource]:

@@ -9,7 +9,6 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from smolpc.errors import NetworkError
-from smolpc.net.adapter import proxy_for
 from smolpc.net.places import host_of, shown
 from smolpc.net.settings import NetSettings
 from smolpc.proc import mask
@@ -50,6 +49,8 @@ class Patience:
 
 def way(url: str, settings: NetSettings) -> str:
     """The host and, if there is one, the proxy, for messages."""
+    from smolpc.net.adapter import proxy_for  # imports requests
+
     proxy = proxy_for(url, settings)
     return host_of(url) + (f" (through the proxy {shown(proxy)})" if proxy else "")
 
@@ -93,6 +94,8 @@ def from_exception(error: Exception, url: str, settings: NetSettings) -> Passing
 
 
 def proxy_login(url: str, settings: NetSettings) -> NetworkError:
+    from smolpc.net.adapter import proxy_for
+
     return NetworkError(
         f"the proxy {shown(proxy_for(url, settings))} wants a user name and a password",
         why="HTTP 407",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from smolpc.console import Reporter
 from smolpc.errors import TrustError
-from smolpc.models import adopt, storage
+from smolpc.models import adopt, registry, storage
 from smolpc.runtime import load_test, session
 from smolpc.schema.artifact import Artifact, ModelRecord, TrustResult
 from smolpc.schema.host import Host
@@ -25,11 +25,21 @@ Register = Callable[[ModelManifest], Path]
 class Importer:
     """Brings models into one store with its current engine, which is verified once.
 
-    Raises PrerequisiteError when nothing is set up: without an engine nothing can be proved.
+    `licenses` is the setting: which licence ids are allowed here ("": all). Raises
+    PrerequisiteError when nothing is set up: without an engine nothing can be proved.
     """
 
-    def __init__(self, store: Store, host: Host, register: Register, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        store: Store,
+        host: Host,
+        register: Register,
+        reporter: Reporter,
+        *,
+        licenses: str = "",
+    ) -> None:
         self.store, self.host, self.register, self.reporter = store, host, register, reporter
+        self.licenses = licenses
         self.folder: Path
         self.artifact: Artifact
         self.folder, self.artifact = session.current_artifact(store, host)
@@ -50,8 +60,10 @@ class Importer:
         (a file that was here already has passed it).
 
         `verified`: the caller has just hashed a file that nobody else writes to. `next_step`
-        is what to do when the load test does not pass. Raises TrustError, SpaceError.
+        is what to do when the load test does not pass. Raises TrustError, SpaceError, and
+        UsageError for a licence that is not allowed here.
         """
+        registry.require_licence(manifest, self.licenses)
         tested: list[TrustResult] = []
 
         def check(here: Path) -> None:

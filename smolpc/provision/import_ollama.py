@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from smolpc.errors import PrerequisiteError, SmolpcError, TrustError
-from smolpc.models import storage
+from smolpc.models import registry, storage
 from smolpc.models.ollama import importing, stores
 from smolpc.models.ollama.importing import describe_entry, upstream
 from smolpc.models.ollama.listing import Entry
@@ -79,7 +79,7 @@ def import_one(importer: Importer, entry: Entry, known: Known) -> Imported:
         path=str(storage.path_of(importer.store.models, record)),
         record=record,
         checked=result.checks.get("model", "") if result else "",
-        notes=found.notes,
+        notes=tuple(filter(None, (*found.notes, registry.licence_note(found.manifest)))),
     )
 
 

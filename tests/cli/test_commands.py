@@ -150,7 +150,9 @@ def test_a_first_argument_needs_no_flag() -> None:
 
 def test_help_behind_a_command_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("run", "--help") == 0
-    assert "--max-tokens" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "--max-tokens" in said
+    assert "stop after this many tokens" in said
 
 
 def test_a_partly_done_store_can_be_planned(monkeypatch: pytest.MonkeyPatch) -> None:

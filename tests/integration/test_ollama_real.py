@@ -49,7 +49,10 @@ class Machine:
 
 
 def link_tree(source: Path, target: Path) -> None:
+    """What a setup has made; nothing that is unfinished there."""
     for path in source.rglob("*"):
+        if any(part.startswith(".") for part in path.relative_to(source).parts):
+            continue
         here = target / path.relative_to(source)
         if path.is_dir():
             here.mkdir(parents=True, exist_ok=True)

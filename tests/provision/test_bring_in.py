@@ -227,3 +227,14 @@ def test_ctrl_c_leaves_nothing(setup: Setup, ollama: OllamaStore, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         import_ollama.import_all(setup.importer, entries(ollama), setup.known)
     assert (setup.folders(), setup.known) == ([], {})
+
+
+def test_a_licence_that_is_not_allowed_is_not_imported(setup: Setup, ollama: OllamaStore):
+    ollama.add(license="Gemma Terms of Use\n")
+    setup.importer.licenses = "Apache-2.0 MIT"
+    with pytest.raises(UsageError, match="LicenseRef-Gemma"):
+        import_ollama.import_one(setup.importer, entries(ollama)[0], setup.known)
+    assert (setup.tested, setup.folders(), setup.known) == ([], [], {})
+    setup.importer.licenses = "licenseref-gemma"
+    made = import_ollama.import_one(setup.importer, entries(ollama)[0], setup.known)
+    assert "Gemma Terms of Use" in made.notes[-1]

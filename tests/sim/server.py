@@ -157,6 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
+    def setup(self) -> None:
+        super().setup()
+        self.server.simulator.connections += 1
+
     def do_GET(self) -> None:
         self.server.simulator.answer(self)
 
@@ -183,6 +187,7 @@ class SimServer:
     def __init__(self, tls: ssl.SSLContext | None = None, ca_file: str = "") -> None:
         self.resources: dict[str, Resource] = {}
         self.log: list[Request] = []
+        self.connections = 0
         self.stopping = threading.Event()
         self.ca_file = ca_file
         self._scheme = "https" if tls else "http"

@@ -45,7 +45,7 @@ def convert(
     register = functools.partial(registry.write, catalog=catalog, force=True)
     store = Store(chosen.store_path)
     report = converting.convert(
-        Importer(store, host_for(chosen), register, console.reporter),
+        Importer(store, host_for(chosen), register, console.reporter, licenses=chosen.licenses),
         catalog,
         chosen,
         Path(folder).expanduser(),

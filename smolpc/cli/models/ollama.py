@@ -68,7 +68,9 @@ def import_ollama(
     wanted = [listing.find(found, name)] if name else found
     ours.prepare()
     register = functools.partial(registry.write, catalog=catalog, force=True)
-    importer = Importer(ours, host_for(chosen), register, console.reporter)
+    importer = Importer(
+        ours, host_for(chosen), register, console.reporter, licenses=chosen.licenses
+    )
     if name:
         done = [importing.import_one(importer, wanted[0], catalog.models)]
     else:

@@ -50,7 +50,9 @@ def quantize(
         record = lookup.require_installed(store.models, source, catalog.models.values())
         path = storage.path_of(store.models, record)
     register = functools.partial(registry.write, catalog=catalog, force=True)
-    importer = Importer(store, host_for(chosen), register, console.reporter)
+    importer = Importer(
+        store, host_for(chosen), register, console.reporter, licenses=chosen.licenses
+    )
     manifest = catalog.models.get(record.name) if record else None
     report = quantizing.quantize(
         importer,

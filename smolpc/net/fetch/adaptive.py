@@ -20,7 +20,7 @@ class Controller:
 
     A trial goes from n to 2n streams (4n after a doubling that doubled the rate). Its gain
     g = rate after / rate before keeps ceil(n * g) streams: what the rate shows to be in use.
-    `fixed` > 0 switches the logic off.
+    `fixed` > 0 is kept as it is, unless the server refuses.
     """
 
     def __init__(self, most: int, fixed: int = 0) -> None:
@@ -45,7 +45,7 @@ class Controller:
 
     def refused(self, now: float, running: int) -> None:
         """The server turned a stream away while `running` others were served."""
-        if self.fixed or running < 1:
+        if running < 1:
             return
         self.cap = max(1, running)
         self._settle(min(self.wanted, self.cap), now, hold=True)

@@ -78,8 +78,10 @@ def _whole(response: requests.Response) -> int | None:
     """The size of the whole file that the head of the answer states."""
     if response.status_code == HTTPStatus.PARTIAL_CONTENT:
         text = response.headers.get("Content-Range", "").rpartition("/")[2]
-    else:
+    elif response.status_code == HTTPStatus.OK:
         text = response.headers.get("Content-Length", "")
+    else:
+        return None
     return int(text) if text.isdecimal() else None
 
 
@@ -127,26 +129,31 @@ class Asker:
             yield answer
 
     def _look(self, response: requests.Response, mirror: Mirror, whole: bool) -> None:
+        """Is this the file, and the piece that was asked for? A page that some box on the way
+        put in its place must not cost the bytes that are there, so that comes first."""
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            mirror.hint = "the answer is a web page, perhaps a login page of this network"
+        size = _whole(response)
+        if self.size is not None and size is not None and size != self.size:
+            got = human_bytes(size) if size > self.size else str(size)
+            raise not_pinned(self.name, mirror, f"expected {self.size} bytes, got {got}")
+        if mirror.hint and (not whole or not self.pinned) and not self._is_page(mirror):
+            raise NetworkError(
+                f"{mirror.host} sent a web page instead of {self.name}",
+                why=mirror.hint,
+                next_step="open the address in a browser and log in, then run the same"
+                " command again",
+            )
         if mirror.told(response.headers):
             raise Changed
         if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise NoRanges
         if response.status_code == HTTPStatus.OK and not whole:
             raise NoRanges
-        if response.headers.get("Content-Type", "").startswith("text/html"):
-            mirror.hint = "the answer is a web page, perhaps a login page of this network"
-            path = PurePosixPath(urlsplit(mirror.url).path)
-            if not self.pinned and path.suffix not in (".html", ".htm"):
-                raise NetworkError(
-                    f"{mirror.host} sent a web page instead of {self.name}",
-                    why=mirror.hint,
-                    next_step="open the address in a browser and log in, then run the same"
-                    " command again",
-                )
-        size = _whole(response)
-        if self.size is not None and size is not None and size != self.size:
-            got = human_bytes(size) if size > self.size else str(size)
-            raise not_pinned(self.name, mirror, f"expected {self.size} bytes, got {got}")
+
+    @staticmethod
+    def _is_page(mirror: Mirror) -> bool:
+        return PurePosixPath(urlsplit(mirror.url).path).suffix in (".html", ".htm")
 
     def _need_one_piece(self, response: requests.Response, mirror: Mirror) -> None:
         """Without a digest only a validator tells that two answers are of one file."""

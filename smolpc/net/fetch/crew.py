@@ -288,11 +288,13 @@ class Crew:
         with self.board.lock:
             now = time.monotonic()
             serving = sum(stream.answer is not None for stream in self.streams)
-            if refused and serving:
-                self.controller.refused(now, serving)
             mirror.resolved = ""
-            done = self.board.done.total
-            mirror.failed(fault, self.settings, started=started, now=now, done=done)
+            if refused and serving and (fault.wait or 0) <= self.settings.longest_wait:
+                self.controller.refused(now, serving)  # it serves us, but not as many streams
+                mirror.ready_at = now + (fault.wait or self.settings.backoff)
+            else:
+                done = self.board.done.total
+                mirror.failed(fault, self.settings, started=started, now=now, done=done)
             if fault.wait is not None:  # the host asks for it, not only this URL
                 for other in self.mirrors:
                     if other.host == mirror.host:

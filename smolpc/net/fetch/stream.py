@@ -80,7 +80,8 @@ class Stream(threading.Thread):
     def _hang_up(self) -> None:
         answer = self.answer
         if answer is not None:
-            with suppress(OSError, ValueError, AttributeError):  # it just ended by itself
+            # it may just have ended by itself, or urllib3 is older than 2.3
+            with suppress(OSError, ValueError, RuntimeError, AttributeError):
                 answer.hang_up()
 
     def run(self) -> None:
@@ -139,6 +140,8 @@ class Stream(threading.Thread):
             if not data:
                 break
             self.received += len(data)
+            if answer.left is None:
+                self._expect_end(answer, claim, len(data))
             granted = self.board.hold(claim, len(data))
             write_all(out, memoryview(data)[:granted])
             if not self.board.advance(claim, granted):
@@ -149,22 +152,27 @@ class Stream(threading.Thread):
         if answer.left == 0:
             answer.finish()
         elif answer.left is None:
-            self._end_without_length(answer, claim)
+            self._end_without_length(claim)
         elif claim.position == before:
             raise self._broken(mirror, "the answer was empty")
 
-    def _end_without_length(self, answer: Answer, claim: Claim) -> None:
-        """The connection's end is the file's end, if that is what was expected."""
+    def _expect_end(self, answer: Answer, claim: Claim, count: int) -> None:
+        """An answer without a length must end where the file does; this is known before its
+        last bytes count."""
         board, mirror = self.board, claim.mirror
+        if claim.position + count == board.size and answer.read(1):
+            more = f"expected {board.size} bytes, got more than that"
+            raise Lied(not_pinned(self.boss.asker.name, mirror, more))
+
+    def _end_without_length(self, claim: Claim) -> None:
+        """The connection's end is the file's end, if that is what was expected."""
+        board = self.board
         if self.leaving.is_set():
             return
         if self.starved or (board.size is not None and claim.position < board.size):
-            raise self._broken(mirror, "the answer ended early")
+            raise self._broken(claim.mirror, "the answer ended early")
         if board.size is None:
             board.learned_size(claim.position)
-        elif claim.position == board.size and answer.read(1):
-            more = f"expected {board.size} bytes, got more than that"
-            raise Lied(not_pinned(self.boss.asker.name, mirror, more))
 
     def _broken(self, mirror: Mirror, why: str) -> faults.Passing:
         place = faults.way(mirror.url, self.boss.asker.settings)

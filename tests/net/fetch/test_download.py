@@ -165,12 +165,12 @@ FAULTS: list[list[Fault]] = [
     [Reset(70_000)] * 3,
     [Stall(70_000)],
     [Crawl(70_000)],
-    [Status(503, "0"), Status(429, "0"), Status(500)],
+    [Status(503, "0"), Status(429, "0")],
     [WrongRange()] * 2,
     [IgnoreRange()],
-    [Status(416)],
+    [Truncate(1000), Status(416)],
     [Redirect("/elsewhere")] * 4,
-    [Truncate(5000), IgnoreRange(), Reset(5), Status(502)],
+    [Truncate(5000), IgnoreRange(), Status(502)],
 ]
 
 
@@ -420,12 +420,12 @@ def test_a_server_that_allows_few_connections(sim_server: SimServer, bring: Brin
 
 def test_an_expired_signature_is_signed_again(sim_server: SimServer, bring: Bring, target: Path):
     sim_server.add("/m", b"").fail(Redirect("/signed"), times=9)
-    signed = sim_server.add("/signed", DATA).fail(Truncate(300_000), Status(403), Truncate(9))
-    bring(sim_server.url("/m"))
+    signed = sim_server.add("/signed", DATA).fail(Truncate(SIZE), Truncate(SIZE), Status(403))
+    bring(sim_server.url("/m"), options=replace(SMALL, streams=2))
     assert target.read_bytes() == DATA
     assert not signed.faults
     paths = [request.path for request in sim_server.log]
-    assert paths == ["/m", "/signed", "/signed", "/m", "/signed", "/m", "/signed"]
+    assert 2 <= paths.count("/m") < paths.count("/signed")  # kept while it works
 
 
 def test_the_limit_is_for_all_streams_together(
@@ -610,10 +610,8 @@ def test_parallel_streams_through_a_proxy_with_a_private_ca(
     assert target.read_bytes() == DATA
 
 
-def test_connections_are_kept(sim_server: SimServer, bring: Bring, monkeypatch: pytest.MonkeyPatch):
+def test_connections_are_kept(sim_server: SimServer, bring: Bring):
     sim_server.add("/m", DATA, keep_alive=True)
-    with SimProxy(sim_server.address) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.url())
-        bring("http://mirror.example/m", options=replace(FOUR, streams=2))
-        assert len(sim_server.log) > 2
-        assert len(proxy.seen) <= 3  # two streams; the first is cut once
+    bring(sim_server.url("/m"), options=replace(FOUR, streams=2))
+    assert len(sim_server.log) > 3
+    assert sim_server.connections <= 3  # two streams, and the first one's cut request
