@@ -92,8 +92,8 @@ class Device(Value, kw_only=True):
     free: Bytes
     total: Bytes
     shared: bool = False  # a GPU without memory of its own: it takes the host's
-    arch: str = ""  # of a CPU: "x86_64", "aarch64"
     card: str = ""  # the GPU's name for people: "NVIDIA GeForce RTX 4090"
+    arch: str = ""  # of a CPU: "x86_64", "aarch64"
 
 
 class DeviceUse(Value, kw_only=True):

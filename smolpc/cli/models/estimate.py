@@ -35,9 +35,9 @@ def estimate(
     from smolpc.store import Store
 
     chosen, _ = settings.load({"model": name})
-    catalog = catalog_for(chosen)
-    manifest, known = model_for(catalog, chosen), places.mirrors(chosen)
-    store = Store(chosen.store_path)
+    catalog, store = catalog_for(chosen), Store(chosen.store_path)
+    manifest = model_for(catalog, chosen)
+    known = places.mirrors(chosen)
     sized = sizing.shape_for(manifest, store, offline=chosen.offline, known=known)
     report = sizing.report(
         manifest,
