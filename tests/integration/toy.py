@@ -96,20 +96,26 @@ def _engine(tree: Path, packed: Path) -> dict[str, object]:
 
 
 def _model(model: Path) -> dict[str, object]:
+    file = {
+        "filename": model.name,
+        "size": model.stat().st_size,
+        "sha256": sha256_file(model),
+        "quantization": "none",
+        "name": "tiny",
+        "sources": [{"kind": "file", "path": str(model)}],
+    }
     return {
         "name": "tiny",
-        "family": "tiny",
-        "summary": "Bytes for tests.",
-        "parameters": 1,
         "license": {"id": "CC0-1.0"},
-        "context_length": 128,
-        "file": {
-            "filename": model.name,
-            "size": model.stat().st_size,
-            "sha256": sha256_file(model),
-            "quantization": "none",
-            "sources": [{"kind": "file", "path": str(model)}],
-        },
+        "models": [
+            {
+                "name": "tiny",
+                "summary": "Bytes for tests.",
+                "parameters": 1,
+                "context_length": 128,
+                "files": [file],
+            }
+        ],
     }
 
 
