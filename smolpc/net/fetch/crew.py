@@ -158,8 +158,11 @@ class Crew:
         """As many streams as the controller wants, each of them at work."""
         with self.board.lock:
             left, size = self.board.left, self.board.size
-            one_only = size is None or all(
-                mirror.ranges is False for mirror in self.mirrors if mirror.error is None
+            unsure = not self.pinned and not self._introduced  # no validator seen yet
+            one_only = (
+                size is None
+                or unsure
+                or all(mirror.ranges is False for mirror in self.mirrors if mirror.error is None)
             )
         ended = [stream for stream in self.streams if not stream.is_alive()]
         self.received += sum(stream.received for stream in ended)
