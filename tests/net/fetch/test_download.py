@@ -332,6 +332,17 @@ def test_a_wrong_chunk_of_the_only_mirror_gets_one_more_chance(
     assert not target.exists()
 
 
+def test_who_sends_wrong_chunks_twice_is_not_asked_again(
+    sim_server: SimServer, second: SimServer, bring: Bring, target: Path
+):
+    sim_server.add("/m", OTHER)
+    second.add("/m", DATA, ranges=False)
+    options = replace(SMALL, chunk_digests=DIGESTS)
+    bring(sim_server.url("/m"), second.url("/m"), options=options)
+    assert target.read_bytes() == DATA
+    assert len(sim_server.log) <= 3
+
+
 def test_trust_on_first_use_gives_the_digest(sim_server: SimServer, bring: Bring, target: Path):
     sim_server.add("/m", DATA, keep_alive=True)
     for size in (SIZE, None):
