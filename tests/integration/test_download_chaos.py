@@ -29,7 +29,7 @@ RUNS = 8  # runs that are not killed: faults end a run with an error, the next o
 TIME_LIMIT = 60.0  # seconds a run may take; the longest fault is a stall of 0.4 s
 # Bytes that the server has sent count as fetched, but what lies in the buffers of a broken
 # connection never arrived: the send buffer of the server and the receive buffer of the client.
-WIRE = 384 << 10
+WIRE = 128 << 10
 
 
 def context() -> BaseContext:
@@ -110,7 +110,7 @@ def survive(plan: Schedule, folder: Path) -> str:
             assert left == {"model ü.gguf"}
         sent = sum(resource.sent for resource in server.resources.values())
         events = len(plan.kills) + len(plan.faults) + runs
-        streams = plan.streams or 8
+        streams = sum(resource.most_serving for resource in server.resources.values())
         allowed = len(plan.data) * (1 + plan.restarts) + events * streams * (CHUNK + WIRE)
         if there and not plan.restarts - len(plan.places):
             tight = len(plan.data) + events * streams * (CHUNK + WIRE)
