@@ -114,6 +114,8 @@ class Asker:
                 raise Expired
             with board.lock:
                 self._look(response, mirror, whole)
+                if not whole and not self.pinned and not if_range:
+                    raise NoRanges  # nothing says that this piece belongs to the others
                 answer = Answer(response, start)
                 mirror.ranges = True if response.status_code == 206 else mirror.ranges
                 self._need_one_piece(response, mirror)

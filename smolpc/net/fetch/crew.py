@@ -11,11 +11,11 @@ from pathlib import Path
 
 from smolpc import files
 from smolpc.console import Reporter, Task
-from smolpc.errors import NetworkError, SmolpcError, TrustError
+from smolpc.errors import NetworkError, SmolpcError
 from smolpc.net import faults
 from smolpc.net.fetch import state
 from smolpc.net.fetch.adaptive import Controller
-from smolpc.net.fetch.answer import Answer, Asker, Changed
+from smolpc.net.fetch.answer import Answer, Asker, Changed, not_pinned
 from smolpc.net.fetch.board import Board, Claim
 from smolpc.net.fetch.bucket import TokenBucket
 from smolpc.net.fetch.hashing import Hasher
@@ -158,8 +158,11 @@ class Crew:
         """As many streams as the controller wants, each of them at work."""
         with self.board.lock:
             left, size = self.board.left, self.board.size
-            one_only = size is None or all(
-                mirror.ranges is False for mirror in self.mirrors if mirror.error is None
+            unsure = not self.pinned and not self._introduced  # no validator seen yet
+            one_only = (
+                size is None
+                or unsure
+                or all(mirror.ranges is False for mirror in self.mirrors if mirror.error is None)
             )
         ended = [stream for stream in self.streams if not stream.is_alive()]
         self.received += sum(stream.received for stream in ended)
@@ -335,18 +338,20 @@ class Crew:
             self.reporter.note(f"{self.title}: {mirror.error}; going on with {following.host}")
 
     def _wrong_chunk(self, start: int, end: int) -> None:
-        """Fetch it again, from another mirror if there is one."""
+        """Fetch it again, from another mirror if there is one. Who sends wrong bytes twice is
+        not asked any more."""
         self._tries[start] = self._tries.get(start, 0) + 1
         blamed = self.board.take_back(start, end)
         self.board.bad[start] = self.board.bad.get(start, frozenset()) | blamed
+        why = f"the bytes {start} to {end - 1} have another sha256 than the pinned file's"
+        for mirror in (one for one in self.mirrors if one.index in blamed):
+            mirror.lies += 1
+            others = [one for one in self.mirrors if one.error is None and one is not mirror]
+            if mirror.lies >= 2 and others:
+                self.give_up(mirror, not_pinned(self.target.name, mirror, why), lied=False)
         if self._tries[start] > max(1, len(self.mirrors)):
             self.spoiled = True
-            raise TrustError(
-                f"{self.target.name} is not the pinned file",
-                why=f"the bytes {start} to {end} have another sha256 than the manifest says,"
-                f" also from {self.mirrors[-1].host}",
-                next_step="run the same command again; if it says the same, do not use this source",
-            )
+            raise not_pinned(self.target.name, self.mirrors[-1], why)
 
     def crashed(self, error: BaseException) -> None:
         with self.board.lock:

@@ -59,6 +59,7 @@ def download(
         there = _already(target, sha256, size)
         if there is not None:
             watcher.show(there.size)
+            _discard(target)  # killed between the new name and the end of the state
             return there
         if size is not None:
             files.require_space(target.parent, max(size - files.allocated(part), 0), title)
@@ -85,6 +86,13 @@ def _already(target: Path, sha256: str | None, size: int | None) -> Fetched | No
     if sha256 not in (None, digest):
         return None
     return Fetched(sha256=digest, size=target.stat().st_size)
+
+
+def _discard(target: Path) -> None:
+    """Forget an unfinished download."""
+    part = target.with_name(f"{target.name}.part")
+    for path in (part, state.path_of(target), state.fresh_path_of(target)):
+        path.unlink(missing_ok=True)
 
 
 class _Watcher:
@@ -180,7 +188,7 @@ class _Job:
         digest, second = self._bring(places, self.options)
         for place in second if self.pinned not in ("", digest) else ():
             # bytes of two versions may have met, or one mirror is wrong: once more, in one piece
-            self._discard()
+            _discard(self.target)
             digest, _ = self._bring([place], replace(self.options, streams=1))
             if digest == self.pinned:
                 break
@@ -213,7 +221,7 @@ class _Job:
             used = [mirror.host for mirror in crew.mirrors if mirror.received]
             self.hosts += [host for host in used if host not in self.hosts]
             if crew.spoiled or not (crew.board.done or crew.board.complete):
-                self._discard()
+                _discard(self.target)
         sources = crew.contributed
         self._hint = "; ".join(filter(None, (mirror.hint for mirror in crew.mirrors)))
         self._last = sources[-1].url if sources else places[-1]
@@ -231,7 +239,7 @@ class _Job:
         )
 
     def _not_pinned(self, digest: str, place: str) -> TrustError:
-        self._discard()
+        _discard(self.target)
         return TrustError(
             f"{self.target.name} from {host_of(place) or shown(place)} is not the pinned file",
             why=f"expected sha256 {self.pinned}, got {digest}"
@@ -239,17 +247,12 @@ class _Job:
             next_step="run the same command again; if it says the same, do not use this source",
         )
 
-    def _discard(self) -> None:
-        self.part.unlink(missing_ok=True)
-        for path in (state.path_of(self.target), state.fresh_path_of(self.target)):
-            path.unlink(missing_ok=True)
-
     def _finish(self, digest: str) -> Fetched:
         with self.part.open("r+b") as stream:
             os.fsync(stream.fileno())
             size = stream.seek(0, os.SEEK_END)
         files.replace(self.part, self.target)
-        self._discard()
+        _discard(self.target)
         files.fsync_folder(self.target.parent)
         return Fetched(
             sha256=digest,

@@ -54,6 +54,7 @@ class Mirror:
     failed_at: float = -1.0
     farthest: int = 0  # bytes of the file that were there at the last failure
     received: int = 0
+    lies: int = 0  # chunks that were not the pinned ones
     hint: str = ""  # a possible reason for wrong bytes
 
     @property

@@ -17,7 +17,7 @@ from smolpc import files, net
 from smolpc.console import Silent
 from smolpc.errors import Interrupted, NetworkError, SpaceError, TrustError, UsageError
 from smolpc.net import ChunkDigests, Fetched, NetSettings, Options, QuietHours
-from smolpc.net.fetch import crew, state
+from smolpc.net.fetch import crew, keeper, state
 from tests.sim.proxy import SimProxy
 from tests.sim.server import (
     Corrupt,
@@ -203,6 +203,60 @@ def test_an_interrupted_download_continues_where_it_was(
     assert fetched.received == SIZE - saved.done
 
 
+def test_a_power_cut_takes_only_what_was_not_flushed(
+    sim_server: SimServer, bring: Bring, target: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What is not flushed is lost: the part file goes back to what it was at the last flush."""
+    part, disk = target.with_name("file.bin.part"), target.with_name("disk")
+    flushes: list[int] = []
+
+    def flush(handle: int) -> None:
+        disk.write_bytes(part.read_bytes())
+        flushes.append(handle)
+
+    monkeypatch.setattr(keeper, "flush", flush)
+    resource = slow(sim_server)
+    stop_early(bring, sim_server.url("/m"), options=FOUR)
+    assert len(flushes) >= 3
+    disk.replace(part)
+    monkeypatch.setattr(state, "boot_id", lambda: "after the power cut")
+    saved = state.load(target)
+    assert saved is not None
+    assert saved.done > 0
+    kept = part.read_bytes()
+    for _, spans in saved.mirrors:
+        for start, end in spans:
+            assert kept[start:end] == DATA[start:end]
+    resource.rate = 0
+    assert bring(sim_server.url("/m"), options=FOUR).received == SIZE - saved.done
+    assert target.read_bytes() == DATA
+
+
+def test_bytes_are_flushed_before_they_are_claimed(
+    sim_server: SimServer, bring: Bring, target: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """At every moment the first line of the state file is true of the last flush."""
+    part = target.with_name("file.bin.part")
+    disk = [b""]
+    claims = 0
+    real = files.fsync_folder
+
+    def check(folder: Path) -> None:
+        nonlocal claims
+        saved = state.load(target, boot="after a power cut")
+        for _, spans in saved.mirrors if saved is not None else ():
+            for start, end in spans:
+                claims += 1
+                assert disk[0][start:end] == DATA[start:end]
+        real(folder)
+
+    monkeypatch.setattr(keeper, "flush", lambda handle: disk.__setitem__(0, part.read_bytes()))
+    monkeypatch.setattr(files, "fsync_folder", check)
+    slow(sim_server)
+    bring(sim_server.url("/m"), options=FOUR)
+    assert claims >= 2
+
+
 def test_resuming_asks_for_the_same_version(sim_server: SimServer, bring: Bring, target: Path):
     resource = slow(sim_server)
     stop_early(bring, sim_server.url("/m"))
@@ -330,6 +384,17 @@ def test_a_wrong_chunk_of_the_only_mirror_gets_one_more_chance(
         bring(sim_server.url("/m"), options=options)
     assert nothing_left(target)
     assert not target.exists()
+
+
+def test_who_sends_wrong_chunks_twice_is_not_asked_again(
+    sim_server: SimServer, second: SimServer, bring: Bring, target: Path
+):
+    sim_server.add("/m", OTHER)
+    second.add("/m", DATA, ranges=False)
+    options = replace(SMALL, chunk_digests=DIGESTS)
+    bring(sim_server.url("/m"), second.url("/m"), options=options)
+    assert target.read_bytes() == DATA
+    assert len(sim_server.log) <= 3
 
 
 def test_trust_on_first_use_gives_the_digest(sim_server: SimServer, bring: Bring, target: Path):
