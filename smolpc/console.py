@@ -343,8 +343,15 @@ class Console:
             sys.stdout.write(text)
             sys.stdout.flush()
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Aligned columns; the last one wraps to the terminal's width."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        below: Sequence[str] = (),
+    ) -> None:
+        """Aligned columns; `below` has a sentence for each row, printed under it and wrapped
+        to the terminal."""
         if self.json or not rows:
             return
         widths = [
@@ -356,6 +363,16 @@ class Console:
                 str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)
             )
             self.print(f"{bold}{line.rstrip()}{plain}" if number == 0 else line.rstrip())
+            if number and below:
+                self.print(self._wrapped(below[number - 1]))
+
+    def _wrapped(self, text: str) -> str:
+        """`text` indented; on a terminal in lines that fit."""
+        import shutil
+        import textwrap
+
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+        return textwrap.fill(text, width, initial_indent="     ", subsequent_indent="     ")
 
     @property
     def styled(self) -> bool:

@@ -7,6 +7,7 @@ two families differently: `TryAgain` (the same command may work later) and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -99,6 +100,19 @@ class Interrupted(TryAgain):
 
     code = 130
     kind = "interrupted"
+
+
+def worst_of(errors: Sequence[SmolpcError], what: str) -> SmolpcError:
+    """One error for the failures of several places: not to be trusted if one of them says so."""
+    if len(errors) == 1:
+        return errors[0]
+    worst = next((error for error in errors if isinstance(error, DoNotTrust)), None)
+    kind = TrustError if worst else NetworkError
+    return kind(
+        f"no source of {what} works",
+        why="".join(f"\n    {error}" for error in errors) or "none was named",
+        next_step=(worst or errors[0]).next_step if errors else "smolpc models.list",
+    )
 
 
 EXIT_CODES: dict[int, str] = {

