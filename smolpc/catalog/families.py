@@ -115,6 +115,7 @@ def _manifest(
             quantization=entry.quantization,
             sources=entry.sources,
             unverified=entry.unverified,
+            chunks=entry.chunks,
         ),
         architecture=model.architecture,
         context_length=model.context_length,
@@ -157,6 +158,9 @@ def _check(entry: FamilyFile, path: Path, trail: Trail) -> None:
     problem = file_name_problem(entry.filename)
     if problem:
         wrong("filename", f"'{entry.filename!r}' is not a file name: {problem}")
+    chunks = entry.chunks
+    if chunks is not None and len(chunks.sha256) != -(-entry.size // chunks.size):
+        wrong("chunks", f"the chunks of {entry.filename} do not add up to its size")
     if not entry.sources and not entry.origin:  # one that was made here comes from nowhere
         wrong("sources", f"the file {entry.filename} has no sources")
     for source in entry.sources:

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -253,13 +254,20 @@ class _Pull:
             reporter=self.reporter,
             title=f"download {self.file.filename}",
             settings=self.reach.index.net,
-            options=self.reach.options,
+            options=self._options(),
         )
         if self.file.sha256 is None:
             self._require_model(target)
         known = msgspec.structs.replace(self.file, sha256=got.sha256, size=got.size)
         manifest = msgspec.structs.replace(self.manifest, file=known)
         return manifest, ", ".join(got.hosts) or net.shown(urls[0])
+
+    def _options(self) -> net.Options:
+        chunks = self.file.chunks
+        if chunks is None:
+            return self.reach.options
+        digests = net.ChunkDigests(chunks.size, chunks.sha256)
+        return replace(self.reach.options, chunk_digests=digests)
 
     def _require_model(self, target: Path) -> None:
         """Before it is trusted on first use: it must at least be a model, not a login page."""

@@ -108,6 +108,7 @@ def _family(manifest: ModelManifest) -> Family:
                         size=file.size,
                         sha256=file.sha256,
                         unverified=file.unverified,
+                        chunks=file.chunks,
                         sources=file.sources,
                         tested_engines=manifest.tested_engines,
                         known_as=manifest.twins,

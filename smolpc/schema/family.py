@@ -12,6 +12,7 @@ import msgspec
 from smolpc.schema.base import Name, Sha256, Value
 from smolpc.schema.model import (
     Architecture,
+    Chunks,
     Defaults,
     License,
     ModelSource,
@@ -37,6 +38,7 @@ class FamilyFile(Value, kw_only=True):
     sources: tuple[ModelSource, ...]
     sha256: Sha256 | None = None
     unverified: str = ""  # why the digest is missing or rests on one source only
+    chunks: Chunks | None = None
     name: Name | None = None  # default: the model's name and the quantization in lower case
     aliases: tuple[Alias, ...] = ()
     setup_default: bool = False  # `setup` takes it when no model is named

@@ -3,7 +3,9 @@ each: see `smolpc.schema.family`."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from smolpc.errors import UsageError
 from smolpc.schema.base import Bytes, Name, Sha256, Value
@@ -83,6 +85,14 @@ class Architecture(Value, kw_only=True):
     tied_output: bool = False  # no output.weight in the file: the embedding serves as it
 
 
+class Chunks(Value, kw_only=True):
+    """The digest of each `size` bytes of the file, in order; the last chunk may be shorter. A
+    download finds a wrong one at once and fetches only that one again."""
+
+    size: Annotated[int, msgspec.Meta(ge=65536, description="bytes")]
+    sha256: tuple[Sha256, ...]
+
+
 class ModelFile(Value, kw_only=True):
     """The file. `sha256` None: nobody has pinned it yet, and `unverified` says why; such a
     file, and one whose digest rests on a single source, needs `--allow-unpinned`."""
@@ -93,6 +103,7 @@ class ModelFile(Value, kw_only=True):
     quantization: str
     sources: tuple[ModelSource, ...]
     unverified: str = ""  # why the digest is missing or not confirmed; "": it is confirmed
+    chunks: Chunks | None = None
 
 
 class Defaults(Value, kw_only=True):

@@ -248,6 +248,11 @@ def problem(folder: Path) -> str:
     ("old", "new", "says"),
     [
         (f"        sha256: {HEX}\n", "", "mine.yaml:11: the file mine.gguf has no sha256"),
+        (
+            f"sha256: {HEX}",
+            f"sha256: {HEX}\n        chunks: {{size: 65536, sha256: [{HEX}, {HEX}]}}",
+            "mine.yaml:14: the chunks of mine.gguf do not add up to its size",
+        ),
         (HEX, HEX[:-1], "mine.yaml:13: 'models.0.files.0.sha256'"),
         (HEX, HEX.upper(), "mine.yaml:13: 'models.0.files.0.sha256'"),
         ("mine.gguf\n        size", "../mine.gguf\n        size", "mine.yaml:11: "),

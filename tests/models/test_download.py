@@ -23,6 +23,7 @@ from smolpc.models.access import Access
 from smolpc.net import NetSettings
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.model import (
+    Chunks,
     FileSource,
     HttpsSource,
     ModelManifest,
@@ -403,6 +404,19 @@ def test_mirrors_are_asked_first_and_change_nothing_of_the_trust(school: School)
     source = HttpsSource(url=school.server.url("/origin/other.gguf"))
     record = school.pull(manifest(source, name="other", data=GGUF[::-1]))
     assert storage.path_of(school.models, record).read_bytes() == GGUF[::-1]
+
+
+def test_a_wrong_chunk_is_found_and_fetched_alone(school: School) -> None:
+    data = os.urandom(5 * 65536 + 100)
+    pieces = [data[start : start + 65536] for start in range(0, len(data), 65536)]
+    known = manifest(HttpsSource(url=school.server.url("/m.gguf")), data=data)
+    chunks = Chunks(size=65536, sha256=tuple(hashlib.sha256(piece).hexdigest() for piece in pieces))
+    file = msgspec.structs.replace(known.file, chunks=chunks)
+    school.server.add("/m.gguf", data).fail(Corrupt(3 * 65536 + 5))
+    record = school.pull(msgspec.structs.replace(known, file=file))
+    assert storage.path_of(school.models, record).read_bytes() == data
+    ranges = [request.headers.get("range", "") for request in school.server.requests("/m.gguf")]
+    assert f"bytes={3 * 65536}-{4 * 65536 - 1}" in ranges
 
 
 def unpinned(source: ModelSource, name: str = "new") -> ModelManifest:
