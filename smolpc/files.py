@@ -119,6 +119,8 @@ def fsync_tree(root: Path) -> None:
         os.sync()  # one flush of everything: seconds instead of minutes for a source tree
         return
     for path in paths:
+        if os.name == "nt" and path.lstat().st_nlink > 1:
+            continue  # flushing needs write access, and the file may be another program's
         if not path.is_symlink():
             with path.open("r+b" if os.name == "nt" else "rb") as stream:
                 os.fsync(stream.fileno())
@@ -198,6 +200,15 @@ def nearest(path: Path) -> Path:
     return probe
 
 
+def is_mine(path: Path) -> bool:
+    """Whether this user owns `path`, or it does not exist. True where the OS cannot tell."""
+    try:
+        owner = path.lstat().st_uid
+    except FileNotFoundError:
+        return True
+    return not hasattr(os, "geteuid") or owner == os.geteuid()
+
+
 def free_bytes(path: Path) -> int:
     """Free bytes for this user on the disk that holds `path` or its nearest parent."""
     return shutil.disk_usage(nearest(path)).free
@@ -223,6 +234,13 @@ def explained(error: OSError, path: Path, what: str) -> SmolpcError | None:
             f"the disk filled up while trying to {what}",
             why=f"{human_bytes(free_bytes(path))} are free in {path}",
             next_step="free some space, then run the same command again: it continues",
+        )
+    if error.errno in (errno.EFBIG, errno.ENAMETOOLONG):
+        return PrerequisiteError(
+            f"cannot {what}",
+            why=f"{error.filename or path}: {error.strerror}: the disk's file system (FAT?) takes"
+            " no such file",
+            next_step="choose a store on another disk: SMOLPC_STORE=/another/disk smolpc setup",
         )
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return PrerequisiteError(

@@ -57,13 +57,13 @@ class Settings(Value, kw_only=True):
     @property
     def machine_store_path(self) -> Path | None:
         """The store that all users of this PC share, or None. Without the setting it is
-        `smolpc` in the system's data folder, once an administrator has made it."""
+        `smolpc` in the system's data folder, if only an administrator can have made it."""
         if self.machine_store:
             return Path(self.machine_store).expanduser().absolute()
         from platformdirs import site_data_path
 
         folder = site_data_path("smolpc", appauthor=False)
-        return folder if folder.is_dir() else None
+        return folder if _made_by_root(folder) else None
 
     @property
     def profile_dirs(self) -> tuple[Path, ...]:
@@ -72,6 +72,16 @@ class Settings(Value, kw_only=True):
     @property
     def recipe_dirs(self) -> tuple[Path, ...]:
         return _folders(self.recipes)
+
+
+def _made_by_root(folder: Path) -> bool:
+    """Whether root owns the folder and nobody else can write to it. Never on Windows, where
+    every user may make folders beside it."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    return hasattr(os, "geteuid") and found.st_uid == 0 and not found.st_mode & 0o022
 
 
 def _folders(text: str) -> tuple[Path, ...]:

@@ -18,6 +18,8 @@ from smolpc.schema.family import Family, FamilyFile, FamilyModel
 from smolpc.schema.model import HttpsSource, HubSource, ModelFile, ModelManifest
 
 FORBIDDEN = set('/\\:*?"<>|')  # in a file name, on one system or another
+LONGEST_NAME = 200  # bytes; 255 is the limit, and unfinished files have longer names
+RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(10))}
 
 
 def key_of(name: str) -> str:
@@ -173,6 +175,10 @@ def file_name_problem(filename: str) -> str:
     """Why this cannot be the name of a model file on every system; "" when it can."""
     if set(filename) & FORBIDDEN or any(ord(letter) < 32 for letter in filename):
         return "it holds a character that file names cannot have"
+    if len(filename.encode()) > LONGEST_NAME:
+        return f"it is longer than {LONGEST_NAME} bytes"
+    if filename.partition(".")[0].upper() in RESERVED:
+        return "Windows keeps this name for a device"
     if filename.startswith((".", " ")) or not filename.lower().endswith(".gguf"):
         return "it must end with .gguf and begin with a letter or digit"
     return ""

@@ -33,6 +33,11 @@ NO_LINK = {
     errno.EMLINK,
     errno.EINVAL,
 }
+ORDER = {
+    "link": ("hard link", "symbolic link"),
+    "hard link": ("hard link",),
+    "shared": ("symbolic link", "hard link"),
+}
 WINERROR_NO_PRIVILEGE = 1314  # a symbolic link needs a right that most Windows users lack
 WINERROR_NOT_SUPPORTED = (1, 17, 50)  # invalid function, not the same device, not supported
 
@@ -53,9 +58,13 @@ def adopt(
     The file is first brought under a temporary name beside the store's models, there hashed
     (unless the caller has just done that, `verified`) and given to `check`, which raises when
     the model must not be used. Only then it appears in the store; after any failure nothing
-    of it is left. `how` is "link", "hard link" where a symbolic link would not do (the original
-    may be on a disk that is taken away), or "copy" to share no bytes with `path`. A model that is
+    of it is left. A model that is
     already here, unchanged, is not brought again. `source` says for people where it came from.
+
+    `how`: "link" is a hard link, else a symbolic one, else a copy. "hard link" leaves out the
+    symbolic one: the original may be on a disk that is taken away. "shared" tries the symbolic
+    one first: a new hard link changes the original's ctime, so every other user of it would
+    hash it again. "move" takes the original, "copy" shares no bytes with it.
 
     Raises TrustError when the bytes are not those of the manifest or change meanwhile,
     SpaceError when a copy does not fit, and what `check` raises.
@@ -103,12 +112,13 @@ def bring(path: Path, target: Path, *, how: str = "link", what: str) -> str:
     Raises SpaceError, with the missing amount, before a copy begins.
     """
     original = path.resolve(strict=True)
-    kinds = {"hard link": target.hardlink_to, "symbolic link": target.symlink_to}
-    for name, link in kinds.items():
-        if how not in ("link", name):
-            continue
+    if how == "move":
+        files.replace(path, target)
+        return how
+    ways = {"hard link": target.hardlink_to, "symbolic link": target.symlink_to}
+    for name in ORDER.get(how, ()):
         try:
-            link(original)
+            ways[name](original)
         except OSError as error:
             if not _no_link(error):
                 raise

@@ -7,6 +7,7 @@ machine already is linked, not copied.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,14 @@ import msgspec
 
 from smolpc import archive, files, gguf, net, pypi
 from smolpc.console import Reporter
-from smolpc.errors import DoNotTrust, NetworkError, SmolpcError, TrustError, worst_of
+from smolpc.errors import (
+    DoNotTrust,
+    NetworkError,
+    PrerequisiteError,
+    SmolpcError,
+    TrustError,
+    worst_of,
+)
 from smolpc.models import access, pins, places, registry, storage
 from smolpc.models.access import Access
 from smolpc.models.adopt import adopt
@@ -56,15 +64,17 @@ def pull(
     there = _intact(manifest, store.models, reporter) or _local(manifest, store, settings, reporter)
     if there is None:
         reach = reach or (lambda: access.load(settings))
-        shared = _writable(access.machine_models(settings))
-        there = _fetched(manifest, shared or store.models, store, reach, reporter)
-        if shared is not None:
-            known = _with_digest(manifest, there)
-            path = storage.path_of(shared, there)
-            there = adopt(store.models, known, path, there.source, verified=True, reporter=reporter)
-    if manifest.file.unverified:
-        pins.record(store, manifest, there.sha256, there.size, there.source)
+        there = _shared(manifest, store, settings, reach, reporter) or _fetched(
+            manifest, store.models, store, reach, reporter
+        )
+    _pin(manifest, store, there)
     return there
+
+
+def _pin(manifest: ModelManifest, store: Store, record: ModelRecord) -> None:
+    """Hold the model to this digest from now on, if its manifest does not."""
+    if manifest.file.unverified:
+        pins.record(store, manifest, record.sha256, record.size, record.source)
 
 
 def _intact(manifest: ModelManifest, models_dir: Path, reporter: Reporter) -> ModelRecord | None:
@@ -87,35 +97,69 @@ def _local(
     users share, or the file that the manifest names. None where it is not, or not as pinned."""
     if manifest.file.sha256 is None:
         return None
-    candidates: list[tuple[Path, str, str]] = []
     shared = access.machine_models(settings)
     record = storage.find(shared, manifest.sha256) if shared else None
     if shared is not None and record is not None:
-        path = storage.path_of(shared, record)
-        candidates.append((path, "link", f"{record.source} (shared by all users of this PC)"))
-    candidates += [
-        (Path(source.path), "hard link", source.path)
-        for source in manifest.file.sources
-        if isinstance(source, FileSource) and Path(source.path).is_file()
-    ]
-    for path, how, source in candidates:
         try:
-            return adopt(store.models, manifest, path, source, how=how, reporter=reporter)
+            return _from_shared(manifest, shared, record, store, reporter)
+        except DoNotTrust as error:
+            reporter.note(f"{error}: another source is tried")
+            with contextlib.suppress(PrerequisiteError):  # when only its owner may write there
+                storage.mark_damaged(shared, record)
+    for source in manifest.file.sources:
+        if not isinstance(source, FileSource) or not Path(source.path).is_file():
+            continue
+        path = Path(source.path)
+        try:
+            return adopt(
+                store.models, manifest, path, source.path, how="hard link", reporter=reporter
+            )
         except DoNotTrust as error:
             reporter.note(f"{error}: another source is tried")
     return None
 
 
-def _writable(folder: Path | None) -> Path | None:
-    """The shared folder, if this user may put a model into it."""
-    if folder is None or not os.access(files.nearest(folder), os.W_OK | os.X_OK):
+def _from_shared(
+    manifest: ModelManifest, shared: Path, record: ModelRecord, store: Store, reporter: Reporter
+) -> ModelRecord:
+    """A link to the file that all users share, hashed on the way."""
+    path = storage.path_of(shared, record)
+    source = f"{record.source} (shared by all users of this PC)"
+    return adopt(store.models, manifest, path, source, how="shared", reporter=reporter)
+
+
+def _shared(
+    manifest: ModelManifest,
+    store: Store,
+    settings: Settings,
+    reach: Callable[[], Access],
+    reporter: Reporter,
+) -> ModelRecord | None:
+    """Download into the folder that all users share, and link. None where there is no such
+    folder, or this user may not write to it.
+
+    Only with a digest: without one, a file that another user has put there could be trusted.
+    """
+    shared = access.machine_models(settings)
+    if shared is None or manifest.file.sha256 is None:
         return None
-    return folder
+    incoming = _incoming(shared, manifest)
+    if not os.access(files.nearest(shared), os.W_OK | os.X_OK) or not files.is_mine(incoming):
+        return None
+    try:
+        record = _fetched(manifest, shared, store, reach, reporter)
+    except PrerequisiteError as error:
+        reporter.note(f"{error}: the model goes into your own store")
+        return None
+    try:
+        return _from_shared(manifest, shared, record, store, reporter)
+    except DoNotTrust as error:  # it was there, with a record that says it is right
+        reporter.note(f"{error}: the model goes into your own store")
+        return None
 
 
-def _with_digest(manifest: ModelManifest, record: ModelRecord) -> ModelManifest:
-    known = msgspec.structs.replace(manifest.file, sha256=record.sha256, size=record.size)
-    return msgspec.structs.replace(manifest, file=known)
+def _incoming(models_dir: Path, manifest: ModelManifest) -> Path:
+    return models_dir / f".incoming-{manifest.file.sha256 or manifest.name}"
 
 
 def _fetched(
@@ -126,7 +170,7 @@ def _fetched(
     reporter: Reporter,
 ) -> ModelRecord:
     name = manifest.file.sha256 or manifest.name
-    incoming = models_dir / f".incoming-{name}"
+    incoming = _incoming(models_dir, manifest)
     with ExitStack() as stack:
         stack.enter_context(files.explain_os_errors(models_dir, f"store the model {manifest.name}"))
         follow = _Follower(manifest, incoming, reporter)
@@ -191,6 +235,7 @@ class _Pull:
         self.manifest, self.file = manifest, manifest.file
         self.models_dir, self.incoming, self.wheels = models_dir, incoming, wheels
         self.reach, self.reporter = reach, reporter
+        self.on_record: Callable[[ModelRecord], None] = lambda _: None
 
     def run(self) -> ModelRecord:
         failures: list[SmolpcError] = []
@@ -238,6 +283,11 @@ class _Pull:
         whole.mkdir()
         files.replace(arrived, whole / self.file.filename)
         record = storage.write_record(whole, manifest, origin)
+        try:
+            self.on_record(record)  # pinned before anything can use it
+        except DoNotTrust:
+            files.remove_tree(self.incoming)
+            raise
         final = storage.folder_of(self.models_dir, record.sha256)
         files.remove_tree(final)
         files.publish(whole, final)

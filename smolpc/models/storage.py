@@ -54,8 +54,8 @@ def find(models_dir: Path, sha256: str) -> ModelRecord | None:
     try:
         data = (folder_of(models_dir, sha256) / RECORD).read_bytes()
         record = msgspec.json.decode(data, type=ModelRecord)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
-        return None
+    except (FileNotFoundError, NotADirectoryError, PermissionError, msgspec.DecodeError):
+        return None  # not allowed: a folder that another user keeps for himself
     if record.sha256 != sha256 or Path(record.filename).name != record.filename:
         return None
     return record if path_of(models_dir, record).is_file() else None
@@ -92,6 +92,7 @@ def write_record(folder: Path, manifest: ModelManifest, source: str) -> ModelRec
         filename=manifest.file.filename,
         mtime_ns=state.st_mtime_ns,
         inode=state.st_ino,
+        ctime_ns=state.st_ctime_ns,
         context_length=manifest.context_length,
         license=manifest.license.id,
         source=source,
@@ -138,13 +139,19 @@ def _verify(models_dir: Path, record: ModelRecord, reporter: Reporter) -> Verifi
         return Verified(record=record, ok=False, detail="the file is missing")
     digest = _hash(path, reporter)
     if digest != record.sha256:
-        with (
-            files.explain_os_errors(path.parent, f"mark {record.name} as damaged"),
-            files.lock(lock_of(models_dir, record.sha256)),
-        ):
-            _save(path.parent, msgspec.structs.replace(record, mtime_ns=0))
+        mark_damaged(models_dir, record)
         return Verified(record=record, ok=False, detail=f"the file changed: its sha256 is {digest}")
     return Verified(record=record, ok=True, detail="every byte is the recorded one")
+
+
+def mark_damaged(models_dir: Path, record: ModelRecord) -> None:
+    """Make the record stale, so that every use hashes the file again."""
+    folder = folder_of(models_dir, record.sha256)
+    with (
+        files.explain_os_errors(folder, f"mark {record.name} as damaged"),
+        files.lock(lock_of(models_dir, record.sha256)),
+    ):
+        _save(folder, msgspec.structs.replace(record, mtime_ns=0))
 
 
 def _hash(path: Path, reporter: Reporter) -> str:
@@ -166,7 +173,7 @@ def has_size(models_dir: Path, record: ModelRecord) -> bool:
 
 
 def as_recorded(models_dir: Path, record: ModelRecord) -> bool:
-    """Whether size, time stamp and inode of the file are the recorded ones (no hashing)."""
+    """Whether size, time stamps and inode of the file are the recorded ones (no hashing)."""
     return _is_recorded(path_of(models_dir, record), record)
 
 
@@ -174,14 +181,14 @@ def _is_recorded(path: Path, record: ModelRecord) -> bool:
     if not path.is_file():
         return False
     state = path.stat()
-    found = (state.st_size, state.st_mtime_ns, state.st_ino)
-    return found == (record.size, record.mtime_ns, record.inode)
+    found = (state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns)
+    return found == (record.size, record.mtime_ns, record.inode, record.ctime_ns)
 
 
 def ensure_unchanged(
     record: ModelRecord, path: Path, reporter: Reporter | None = None
 ) -> ModelRecord:
-    """Hash the model again only if its size, time stamp or inode is not the recorded one.
+    """Hash the model again only if its size, a time stamp or its inode is not the recorded one.
 
     Returns the record, brought up to date when the bytes are right (a restored backup);
     in a store that may not be written the next call hashes again. Raises TrustError.
@@ -196,7 +203,9 @@ def ensure_unchanged(
     digest = _hash(path, reporter or Silent())
     if digest != record.sha256:
         raise _changed(record, f"expected sha256 {record.sha256}, got {digest}")
-    fresh = msgspec.structs.replace(record, mtime_ns=state.st_mtime_ns, inode=state.st_ino)
+    fresh = msgspec.structs.replace(
+        record, mtime_ns=state.st_mtime_ns, inode=state.st_ino, ctime_ns=state.st_ctime_ns
+    )
     with (
         contextlib.suppress(PrerequisiteError),
         files.explain_os_errors(path.parent, "update the record of a model"),

@@ -71,7 +71,9 @@ def convert(
                 interpreter, tree, folder.resolve(), wanted, out, reporter=importer.reporter
             )
             manifest = _manifest(out, folder, name, origin, catalog.models)
-            record, tested = importer.bring_in(manifest, out, source=origin, verified=True)
+            record, tested = importer.bring_in(
+                manifest, out, source=origin, how="move", verified=True
+            )
     return MadeReport(
         model=manifest.name,
         parent=str(folder.resolve()),
@@ -101,12 +103,17 @@ def require_model(folder: Path) -> int:
         raise UsageError(
             f"{config} is damaged", why="it is not a JSON object", next_step="get it again"
         )
-    code = sorted(path.name for path in folder.glob("*.py"))
+    code = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.py"))
+    code += [
+        f"{path.name} (its 'auto_map' names code)"
+        for path in sorted(folder.glob("*.json"))
+        if b"auto_map" in path.read_bytes()
+    ]
     if code:
         raise TrustError(
-            f"{folder.name} holds Python code that would run while it is converted",
+            f"{folder.name} needs Python code of its own, which would run while it is converted",
             why=f"nobody has verified {', '.join(code[:5])}",
-            next_step="read it; models that need none can be converted after removing it",
+            next_step="get the model as GGUF: smolpc models.add hf:owner/repo:file.gguf",
         )
     weights = sum(path.stat().st_size for one in WEIGHTS for path in folder.glob(one))
     if not weights:

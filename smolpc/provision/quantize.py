@@ -116,7 +116,9 @@ def _bring_in(
             why=f"its header says {manifest.file.quantization}",
             next_step="smolpc artifacts.verify",
         )
-    record, tested = importer.bring_in(manifest, result, source=manifest.origin, verified=True)
+    record, tested = importer.bring_in(
+        manifest, result, source=manifest.origin, how="move", verified=True
+    )
     return MadeReport(
         model=manifest.name,
         parent=source.sha256,

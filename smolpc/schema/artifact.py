@@ -65,6 +65,7 @@ class ModelRecord(Value, kw_only=True):
     filename: str
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0  # of the last change of anything; unlike mtime nobody can set it back
     context_length: int = 0  # tokens the model was trained for; 0: the file's header decides
     license: str = ""
     source: str = ""

@@ -13,14 +13,16 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An immutable value. Sequences are tuples, so a value can be hashed and shared."""
 
 
+# `$(?!\\n)`: in Python `$` alone also matches before a newline at the end.
 Sha256 = Annotated[
-    str, msgspec.Meta(pattern="^[0-9a-f]{64}$", description="sha256, lower-case hex")
+    str, msgspec.Meta(pattern="^[0-9a-f]{64}$(?!\n)", description="sha256, lower-case hex")
 ]
-Commit = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$", description="git commit id")]
+Commit = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$(?!\n)", description="git commit id")]
 Name = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[a-z0-9][a-z0-9._-]*$", description="lower-case letters, digits, '.', '_', '-'"
+        pattern=r"^[a-z0-9][a-z0-9._-]*$(?!\n)",
+        description="lower-case letters, digits, '.', '_', '-'",
     ),
 ]
 Bytes = Annotated[int, msgspec.Meta(ge=0, description="bytes")]

@@ -17,7 +17,7 @@ import pytest
 from smolpc import files, pypi
 from smolpc.catalog import load_catalog, resolve_model
 from smolpc.console import Silent
-from smolpc.errors import NetworkError, SpaceError, TrustError, UsageError
+from smolpc.errors import NetworkError, PrerequisiteError, SpaceError, TrustError, UsageError
 from smolpc.models import download, places, storage
 from smolpc.models.access import Access
 from smolpc.net import NetSettings
@@ -378,6 +378,89 @@ def test_damage_in_the_shared_folder_is_not_taken_over(school: School, tmp_path:
     record = bob.pull(manifest(source))
     assert storage.path_of(bob.models, record).read_bytes() == GGUF
     assert school.downloads_of(source) == 2
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_silent_change_in_the_shared_folder_is_not_taken_over(
+    school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool
+) -> None:
+    """The record there says that the file is right: only its bytes do not."""
+    source = school.wheel("tiny-model", GGUF)
+    machine = tmp_path / "für alle"
+    school.user("ada", machine_store=str(machine)).pull(manifest(source))
+    shared = machine / "models" / SHA
+    (shared / "tiny.gguf").write_bytes(b"!" + GGUF[1:])
+    record = storage.find(machine / "models", SHA)
+    assert record is not None
+    state = (shared / "tiny.gguf").stat()
+    lying = msgspec.structs.replace(record, mtime_ns=state.st_mtime_ns, ctime_ns=state.st_ctime_ns)
+    files.write_atomic(shared / storage.RECORD, msgspec.json.encode(lying))
+    if not writable:
+        monkeypatch.setattr(storage, "mark_damaged", refused)
+    bob = school.user("bob", machine_store=str(machine))
+    got = bob.pull(manifest(source))
+    path = storage.path_of(bob.models, got)
+    assert path.read_bytes() == GGUF
+    assert storage.as_recorded(bob.models, got)
+    assert path.is_symlink() == writable  # repaired for all, or at least right here
+
+
+def refused(*_: object) -> None:
+    raise PrerequisiteError("not allowed")
+
+
+def test_what_another_user_began_there_is_left_alone(
+    school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = school.wheel("tiny-model", GGUF)
+    machine = tmp_path / "für alle"
+    begun = machine / "models" / f".incoming-{SHA}"
+    begun.mkdir(parents=True)
+    (begun / "tiny.gguf").write_bytes(b"planted")
+    monkeypatch.setattr(files, "is_mine", lambda path: path != begun)
+    bob = school.user("bob", machine_store=str(machine))
+    path = storage.path_of(bob.models, bob.pull(manifest(source)))
+    assert not path.is_symlink()
+    assert path.read_bytes() == GGUF
+    assert (begun / "tiny.gguf").read_bytes() == b"planted"
+
+
+def test_a_model_without_a_digest_never_passes_through_the_shared_folder(
+    school: School, tmp_path: Path
+) -> None:
+    model = build([("general.architecture", "llama")])
+    school.server.add("/new.gguf", model)
+    machine = tmp_path / "für alle"
+    wanted = unpinned(HttpsSource(url=school.server.url("/new.gguf")))
+    planted = machine / "models" / ".incoming-new"
+    planted.mkdir(parents=True)
+    (planted / "new.gguf").write_bytes(build([("general.architecture", "evil")]))
+    bob = school.user("bob", machine_store=str(machine))
+    record = bob.pull(wanted, allow_unpinned=True)
+    assert storage.path_of(bob.models, record).read_bytes() == model
+
+
+def test_killed_between_pin_and_publication(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was trusted first stays what is trusted."""
+    first, second = (build([("general.architecture", name)]) for name in ("llama", "qwen2"))
+    school.server.add("/new.gguf", first)
+    wanted = unpinned(HttpsSource(url=school.server.url("/new.gguf")))
+
+    def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "publish", killed)
+        with pytest.raises(RuntimeError):
+            school.pull(wanted, allow_unpinned=True)
+    school.server.add("/new.gguf", second)
+    with pytest.raises(TrustError):
+        school.pull(wanted, allow_unpinned=True)
+    assert storage.installed(school.models) == []
+    school.server.add("/new.gguf", first)
+    assert school.pull(wanted).sha256 == hashlib.sha256(first).hexdigest()
 
 
 def test_a_file_of_this_machine_is_linked_not_copied(school: School, tmp_path: Path) -> None:
