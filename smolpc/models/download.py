@@ -182,9 +182,9 @@ def _fetched(
         there = _intact(manifest, models_dir, reporter)
         if there is not None:
             return there
-        return _Pull(
-            manifest, models_dir, incoming, store.downloads / name, reach(), reporter
-        ).run()
+        job = _Pull(manifest, models_dir, incoming, store.downloads / name, reach(), reporter)
+        job.on_record = lambda record: _pin(manifest, store, record)
+        return job.run()
 
 
 class _Follower:
