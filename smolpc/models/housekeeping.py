@@ -102,31 +102,35 @@ def prunable(store: Store, *, unused: bool = False) -> list[Garbage]:
     """Leftovers of interrupted downloads and removals, models whose file is gone or has
     another size; with `unused` also the models that no setup uses."""
     found = gc.model_leftovers(store)
-    sound = {record.sha256: record for record in storage.installed(store.models)}
     for folder in sorted(store.models.glob("*")):
-        if not (storage.SHA256.fullmatch(folder.name) and folder.is_dir()):
-            continue
-        record = sound.get(folder.name)
-        if record is None:
-            why = "not a complete model"
-        elif not storage.has_size(store.models, record):
-            why = "the file is not as long as it was"
-        elif unused and not _used(store, record):
-            why = f"no setup uses {record.name}"
-        else:
-            continue
-        found.append(Garbage(path=str(folder), bytes=_bytes(folder), why=why))
+        if storage.SHA256.fullmatch(folder.name) and folder.is_dir():
+            why = _useless(store, folder.name, unused=unused)
+            if why:
+                found.append(Garbage(path=str(folder), bytes=_bytes(folder), why=why))
     return found
 
 
+def _useless(store: Store, sha256: str, *, unused: bool) -> str:
+    """Why the model's folder may go; "" when it may not."""
+    record = storage.find(store.models, sha256)
+    if record is None:
+        return "not a complete model"
+    if not storage.has_size(store.models, record):
+        return "the file is not as long as it was"
+    return f"no setup uses {record.name}" if unused and not _used(store, record) else ""
+
+
 def prune(store: Store, *, unused: bool = False) -> list[Garbage]:
-    """Remove what `prunable` lists; a pull that is at work is left alone."""
-    removed = prunable(store, unused=unused)
-    for item in removed:
-        folder = Path(item.path)
-        if storage.SHA256.fullmatch(folder.name):
-            with files.lock(storage.lock_of(store.models, folder.name)):
-                files.remove_tree(folder)
-        else:
-            files.remove_tree(folder)
+    """Remove what `prunable` lists, and return what went; a pull at work is left alone."""
+    listed = prunable(store, unused=unused)
+    folders = [item for item in listed if storage.SHA256.fullmatch(Path(item.path).name)]
+    removed = gc.remove_all(store, [item for item in listed if item not in folders])
+    for item in folders:
+        path = Path(item.path)
+
+        def still(sha256: str = path.name) -> bool:
+            return bool(_useless(store, sha256, unused=unused))
+
+        if gc.remove_if(store, path, still):
+            removed.append(item)
     return removed

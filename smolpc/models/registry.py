@@ -44,6 +44,7 @@ def write(
     text = HEAD.format(how=how or "models.add", name=manifest.name) + _yaml(family)
     _require_readable(text, manifest.name)
     path = folder() / f"{manifest.name}.yaml"
+    _require_alone(path, manifest.name, "choose another name with --name")
     with files.explain_os_errors(path.parent, "declare a model"):
         files.write_atomic(path, text.encode())
     return path
@@ -153,6 +154,19 @@ def _yaml(family: Family) -> str:
     return text
 
 
+def _require_alone(path: Path, name: str, next_step: str) -> None:
+    """Raise UsageError when the file declares other models than `name`, too."""
+    if not path.is_file():
+        return
+    others = [one for one in load_families([[path]]).manifests if one != name]
+    if others:
+        raise UsageError(
+            f"{path} declares other models, too",
+            why=f"{', '.join(others)} would be lost",
+            next_step=f"{next_step}, or edit the file",
+        )
+
+
 def forget(name: str, catalog: Catalog) -> Path:
     """Remove the declaration of an own model; the file of the model stays. Raises UsageError
     for a model that is not declared alone in the user's own folder."""
@@ -165,6 +179,7 @@ def forget(name: str, catalog: Catalog) -> Path:
             why=f"yours, in {folder()}: {', '.join(mine) or 'none'}",
             next_step="smolpc models.list --all",
         )
+    _require_alone(own[0], found.name, "smolpc models.list --all")
     with files.explain_os_errors(own[0], "forget a model"):
         own[0].unlink()
     return own[0]

@@ -56,6 +56,10 @@ def _here(entry: Entry, models_dir: Path, known: Known) -> str:
 
 def import_one(importer: Importer, entry: Entry, known: Known) -> Imported:
     """Bring one model in. Raises the error that explains why it cannot be used."""
+    return _import(importer, entry, known)[0]
+
+
+def _import(importer: Importer, entry: Entry, known: Known) -> tuple[Imported, ModelManifest]:
     if entry.error is not None:
         raise entry.error
     if entry.obstacle or entry.header is None or entry.path is None:
@@ -72,7 +76,7 @@ def import_one(importer: Importer, entry: Entry, known: Known) -> Imported:
         register=found.new,
         next_step=_instead(entry, known),
     )
-    return Imported(
+    made = Imported(
         name=str(entry.name),
         state="imported" if result is not None or found.new else "here",
         model=found.manifest.name,
@@ -81,6 +85,7 @@ def import_one(importer: Importer, entry: Entry, known: Known) -> Imported:
         checked=result.checks.get("model", "") if result else "",
         notes=tuple(filter(None, (*found.notes, registry.licence_note(found.manifest)))),
     )
+    return made, found.manifest
 
 
 def import_all(importer: Importer, entries: Iterable[Entry], known: Known) -> list[Imported]:
@@ -100,7 +105,8 @@ def import_all(importer: Importer, entries: Iterable[Entry], known: Known) -> li
             continue
         importer.reporter.check()
         try:
-            made = import_one(importer, entry, everything)
+            made, manifest = _import(importer, entry, everything)
+            everything[manifest.name] = manifest  # the next one needs another name
         except SmolpcError as error:
             made = Imported(
                 name=str(entry.name),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -91,8 +92,12 @@ def _free(lock: Path) -> bool:
 
 def _being_pulled(store: Store, name: str) -> bool:
     """Whether a pull works in the folder `<sha256>` or `.incoming-<sha256>`."""
-    lock = store.models / f"{name.removeprefix('.incoming-')}.lock"
+    lock = _pull_lock(store, name)
     return lock.exists() and not _free(lock)
+
+
+def _pull_lock(store: Store, name: str) -> Path:
+    return store.models / f"{name.removeprefix('.incoming-')}.lock"
 
 
 def _recent(folder: Path) -> bool:
@@ -174,7 +179,30 @@ def _listed(garbage: list[tuple[Path, str]]) -> list[Garbage]:
 def collect(store: Store, *, keep: int, damaged: bool = False) -> list[Garbage]:
     """Remove what `collectable` lists. Raises BusyError while a setup is running."""
     with files.lock(store.lock_file("setup"), timeout=0):
-        removed = collectable(store, keep=keep, damaged=damaged)
-        for item in removed:
-            files.remove_tree(Path(item.path))
+        return remove_all(store, collectable(store, keep=keep, damaged=damaged))
+
+
+def remove_all(store: Store, garbage: list[Garbage]) -> list[Garbage]:
+    """Remove what was listed, and return what really went: a pull may have begun meanwhile."""
+    removed = []
+    for item in garbage:
+        path = Path(item.path)
+        if path.parent not in (store.models, store.downloads):
+            files.remove_tree(path)
+        elif not remove_if(store, path, functools.partial(_idle, path)):
+            continue
+        removed.append(item)
     return removed
+
+
+def remove_if(store: Store, path: Path, still: Callable[[], bool]) -> bool:
+    """Remove a folder of one model, unless a pull of it is at work or `still`, asked with the
+    model's lock held, says no. Returns whether it was removed."""
+    try:
+        with files.lock(_pull_lock(store, path.name), timeout=0):
+            if not path.exists() or not still():
+                return False
+            files.remove_tree(path)
+            return True
+    except BusyError:
+        return False

@@ -126,6 +126,34 @@ def test_a_pull_at_work_is_left_alone(store: Store) -> None:
     assert len(housekeeping.prunable(store)) == 1
 
 
+def test_what_a_pull_finished_meanwhile_stays(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the listing and the removal a pull completes the model."""
+    (store.models / SHA).mkdir()
+    (item,) = housekeeping.prunable(store)
+    (store.models / SHA).rmdir()
+    record = put(store, "tiny", GGUF)
+    monkeypatch.setattr(housekeeping, "prunable", lambda *_, **__: [item])
+    assert housekeeping.prune(store) == []
+    assert storage.installed(store.models) == [record]
+
+
+def test_a_pull_that_began_meanwhile_is_left_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incoming = store.models / f".incoming-{SHA}"
+    incoming.mkdir()
+    os.utime(incoming, (1, 1))
+    listed = housekeeping.prunable(store)
+    (incoming / "new").write_bytes(b"it goes on")
+    monkeypatch.setattr(housekeeping, "prunable", lambda *_, **__: listed)
+    assert housekeeping.prune(store) == []
+    with files.lock(storage.lock_of(store.models, SHA)):
+        assert housekeeping.prune(store) == []
+    assert (incoming / "new").exists()
+
+
 def test_names_of_stored_models(store: Store) -> None:
     record = put(store, "tiny", GGUF)
     wanted = manifest(name="tiny-q4_1", data=GGUF)

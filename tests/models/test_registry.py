@@ -178,6 +178,24 @@ def test_the_same_file_may_be_described_anew_but_not_replaced():
     assert resolve_model(catalog(), "tiny").sha256 != SHA
 
 
+def test_a_file_with_other_models_is_never_replaced_or_removed():
+    registry.write(manifest(WEB))
+    path = registry.folder() / "tiny.yaml"
+    text = path.read_text(encoding="utf-8")
+    entry = text[text.index("models:\n") + len("models:\n") :]
+    by_hand = text + entry.replace("name: tiny", "name: beta").replace("- tiny", "- beta")
+    path.write_text(by_hand, encoding="utf-8")
+    assert {"tiny", "beta"} <= set(catalog().models)
+    for act in (
+        lambda: registry.write(manifest(WEB), force=True),
+        lambda: registry.forget("tiny", catalog()),
+    ):
+        with pytest.raises(UsageError, match="declares other models") as caught:
+            act()
+        assert "beta" in caught.value.why
+    assert path.read_text(encoding="utf-8") == by_hand
+
+
 @pytest.mark.parametrize(
     "bad",
     [

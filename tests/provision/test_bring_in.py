@@ -186,6 +186,15 @@ def test_one_file_under_two_names_is_stored_once(setup: Setup, ollama: OllamaSto
     }
 
 
+def test_names_that_look_alike_stay_two_models(setup: Setup, ollama: OllamaStore):
+    one, two = ollama.add("x-1", "latest", data=model(("x", 1))), ollama.add("x", "1")
+    done = import_ollama.import_all(setup.importer, entries(ollama), dict(setup.known))
+    assert [made.state for made in done] == ["imported", "imported"]
+    assert len({made.model for made in done}) == 2
+    digests = {hashlib.sha256(data).hexdigest() for data in (one, two)}
+    assert {setup.known[made.model].sha256 for made in done} == digests
+
+
 def test_export_is_what_ollama_reads(setup: Setup, ollama: OllamaStore, tmp_path: Path):
     ollama.add(system="Be brief.", params={"temperature": 0.5})
     made = import_ollama.import_one(setup.importer, entries(ollama)[0], setup.known)
