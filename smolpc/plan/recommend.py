@@ -6,7 +6,7 @@ parameters is worth about as much as half the waiting, once waiting is felt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import log2, sqrt
 
 from smolpc.console import human_bytes
@@ -24,11 +24,13 @@ WISHED_CONTEXT: dict[Purpose, int] = {"code": 16384, "chat": 8192}
 TYPICAL_CONTEXT = 2048  # tokens that are in the cache while an answer is written
 COMFORTABLE = 12.0  # tokens a second: twice as fast as people read
 HARDLY_USABLE = 3.0
+HOPELESS = 0.5
 TIGHT = 0.5  # doublings that a model loses because other programs must be closed
 RIGHT_PURPOSE = 1.0  # doublings: a coder model counts as one twice its size, for code
 OTHER_PURPOSE = 0.5  # doublings: a model that was made for the other purpose
 NOT_COMMERCIAL = 0.3  # doublings: a licence that a school has to read first
 F16_BYTES = 2
+SHARES = (0.25, 0.5, 0.75)  # of the layers, tried on a GPU that is slower than the CPU
 
 
 class Machine(Value, kw_only=True):
@@ -83,18 +85,19 @@ def recommend(
     """Every model for the purpose, best first; those that do not fit come last.
 
     Left out are models that could not be used at all: of an architecture that the engine
-    does not know (`architectures` empty: all are known), without a confirmed digest, without
-    architecture numbers, or under a licence that `licenses` (empty: all) does not list.
+    does not know (`architectures` empty: all are known), without a confirmed digest, under a
+    licence that `licenses` (empty: all) does not list; and those of which too little is known.
     """
-    known, allowed = set(architectures), set(licenses)
+    known, allowed = set(architectures), {licence.lower() for licence in licenses}
     rows = [
-        _judge(manifest, shape, here, speeds, purpose)
+        _judge(manifest, here, speeds, purpose)
         for manifest in manifests
         if not manifest.file.unverified
         and purpose in manifest.purposes
-        and (not allowed or manifest.license.id in allowed)
-        and (shape := shape_of_manifest(manifest)) is not None
-        and (not known or shape.architecture in known)
+        and manifest.architecture is not None
+        and manifest.parameters
+        and (not allowed or manifest.license.id.lower() in allowed)
+        and (not known or manifest.architecture.name in known)
     ]
     return tuple(sorted(rows, key=lambda row: (row.mark == "does-not-fit", -row.score, row.model)))
 
@@ -155,31 +158,92 @@ def _cache(layer: Layer, shape: Shape) -> int:
     return tokens * layer.kv_heads * (layer.key_length + layer.value_length) * F16_BYTES
 
 
-def _rate(shape: Shape, choice: Choice, here: Machine, speeds: Speeds) -> speed.Rate:
-    cpu, gpu = reads(shape, choice.estimate.settings)
-    on_gpu = {use.device: use.weights for use in choice.estimate.devices[1:]}
-    whole = sum(on_gpu.values()) or 1
-    parts = [(cpu, here.readers[0])]
-    for device, reader in zip(here.devices[1:], here.readers[1:], strict=True):
-        parts.append((gpu * on_gpu.get(device.name, 0) // whole, reader))
-    return speed.decode_rate(parts, speeds)
+class _Way(Value, kw_only=True):
+    """One way to run a model here."""
+
+    choice: Choice
+    rate: speed.Rate
+    mark: Mark
+    score: float
+    why: str
 
 
 def _judge(
-    manifest: ModelManifest, shape: Shape, here: Machine, speeds: Speeds, purpose: Purpose
+    manifest: ModelManifest, here: Machine, speeds: Speeds, purpose: Purpose
 ) -> Recommendation:
-    choice = best(
-        shape,
-        here.devices,
-        wish_context=min(WISHED_CONTEXT[purpose], manifest.context_length),
-        min_context=min(USEFUL_CONTEXT, manifest.context_length),
+    way = max(
+        (
+            _way(manifest, choice, rate, here, purpose)
+            for choice, rate in _choices(manifest, here, speeds, purpose)
+        ),
+        key=lambda way: (way.mark != "does-not-fit", way.score),
     )
-    rate = _rate(shape, choice, here, speeds)
     installed = manifest.file.sha256 in here.installed
-    disk = 0 if installed else manifest.file.size
+    choice, rate = way.choice, way.rate
+    return Recommendation(
+        model=manifest.name,
+        family=manifest.family,
+        alias=manifest.typed,
+        parameters=manifest.parameters,
+        license=manifest.license.id,
+        mark=way.mark,
+        score=way.score,
+        needs=choice.needs,
+        disk_needed=0 if installed else manifest.file.size,
+        disk_free=here.disk_free,
+        rate=rate.tokens_per_second,
+        rate_low=rate.low,
+        rate_high=rate.high,
+        settings=choice.estimate.settings,
+        why=way.why,
+        installed=installed,
+    )
+
+
+def _choices(
+    manifest: ModelManifest, here: Machine, speeds: Speeds, purpose: Purpose
+) -> Iterator[tuple[Choice, speed.Rate]]:
+    """The model on the CPU, with each GPU, with all of them. The fit puts as much as possible
+    on a GPU; with one that is slower than the CPU, less is tried, too."""
+    shape = shape_of_manifest(manifest)
+    trained = manifest.context_length or USEFUL_CONTEXT
+    cpu, *gpus = zip(here.devices, here.readers, strict=True)
+    groups = [[], *([gpu] for gpu in gpus), *([gpus] if len(gpus) > 1 else [])]
+    for group in groups:
+        slow = any(reader.rate <= cpu[1].rate for _, reader in group)
+        parts = (*SHARES, None) if slow else (None,)
+        for part in parts:
+            choice = best(
+                shape,
+                [cpu[0], *(device for device, _ in group)],
+                wish_context=min(WISHED_CONTEXT[purpose], trained),
+                min_context=min(USEFUL_CONTEXT, trained),
+                gpu_layers=None if part is None else max(1, int(part * len(shape.layers))),
+            )
+            yield choice, _rate(shape, choice, cpu[1], [reader for _, reader in group], speeds)
+
+
+def _rate(
+    shape: Shape,
+    choice: Choice,
+    cpu: speed.Reader,
+    gpus: Sequence[speed.Reader],
+    speeds: Speeds,
+) -> speed.Rate:
+    """Of several GPUs the slowest counts: how the layers are shared out is decided by memory."""
+    on_cpu, on_gpu = reads(shape, choice.estimate.settings)
+    slowest = min(gpus, key=lambda reader: reader.rate, default=cpu)
+    return speed.decode_rate([(on_cpu, cpu), (on_gpu, slowest)], speeds)
+
+
+def _way(
+    manifest: ModelManifest, choice: Choice, rate: speed.Rate, here: Machine, purpose: Purpose
+) -> _Way:
     mark: Mark = choice.verdict
+    disk = 0 if manifest.file.sha256 in here.installed else manifest.file.size
+    context = choice.estimate.settings.context
+    useful = min(USEFUL_CONTEXT, manifest.context_length or USEFUL_CONTEXT)
     why = choice.why
-    useful, context = min(USEFUL_CONTEXT, manifest.context_length), choice.estimate.settings.context
     if disk > here.disk_free:
         mark = "does-not-fit"
         why = f"the disk has {human_bytes(here.disk_free)} free, the file is {human_bytes(disk)}"
@@ -189,23 +253,12 @@ def _judge(
     elif mark != "does-not-fit":
         why = _sentence(manifest, rate, choice)
     score = quality(manifest, purpose) - patience(rate.tokens_per_second)
-    return Recommendation(
-        model=manifest.name,
-        family=manifest.family,
-        alias=manifest.typed,
-        parameters=manifest.parameters,
-        license=manifest.license.id,
+    return _Way(
+        choice=choice,
+        rate=rate,
         mark=mark,
         score=score - (TIGHT if mark == "tight" else 0),
-        needs=choice.needs,
-        disk_needed=disk,
-        disk_free=here.disk_free,
-        rate=rate.tokens_per_second,
-        rate_low=rate.low,
-        rate_high=rate.high,
-        settings=choice.estimate.settings,
         why=why,
-        installed=installed,
     )
 
 
@@ -225,9 +278,11 @@ def _sentence(manifest: ModelManifest, rate: speed.Rate, choice: Choice) -> str:
 
 
 def best_of(rows: Sequence[Recommendation]) -> str:
-    """The model to take, or "" when none fits or all would be unusably slow."""
+    """The model to take, or "" when none fits or the best would be hopelessly slow."""
     first = rows[0] if rows else None
-    return first.model if first is not None and first.mark != "does-not-fit" else ""
+    if first is None or first.mark == "does-not-fit" or first.rate < HOPELESS:
+        return ""
+    return first.model
 
 
 def one_each(rows: Sequence[Recommendation]) -> tuple[Recommendation, ...]:

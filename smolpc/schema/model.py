@@ -65,23 +65,28 @@ class License(Value, kw_only=True):
     commercial: bool | None = None  # None: not known
 
 
+# Far above real models; what is computed with these numbers stays quick.
+Layers = Annotated[int, msgspec.Meta(ge=0, le=4096)]
+Width = Annotated[int, msgspec.Meta(ge=0, le=1 << 26)]
+
+
 class Architecture(Value, kw_only=True):
     """Numbers from the GGUF header that sizing needs before the download."""
 
     name: str  # general.architecture
-    layers: int
-    embedding: int
-    heads: int
-    kv_heads: int
-    key_length: int
-    value_length: int
-    feed_forward: int
-    vocabulary: int
-    sliding_window: int | None = None  # tokens
-    sliding_window_pattern: int | None = None  # every n-th layer attends to everything
-    experts: int | None = None
-    experts_used: int | None = None
-    expert_feed_forward: int | None = None
+    layers: Layers
+    embedding: Width
+    heads: Width
+    kv_heads: Width
+    key_length: Width
+    value_length: Width
+    feed_forward: Width
+    vocabulary: Width
+    sliding_window: Width | None = None  # tokens
+    sliding_window_pattern: Width | None = None  # every n-th layer attends to everything
+    experts: Width | None = None
+    experts_used: Width | None = None
+    expert_feed_forward: Width | None = None
     tied_output: bool = False  # no output.weight in the file: the embedding serves as it
 
 
