@@ -13,7 +13,7 @@ from pathlib import Path
 
 from smolpc import files, gguf, proc
 from smolpc.errors import BuildError, PrerequisiteError, TrustError, UsageError
-from smolpc.models import derive, quantization, storage
+from smolpc.models import adopt, derive, quantization, storage
 from smolpc.models.derive import Original
 from smolpc.models.quantization import DryRun
 from smolpc.provision.bring_in import Importer
@@ -30,6 +30,7 @@ MOST_BUFFER, LEAST_BUFFER = 8192, 64  # MiB; the first is the program's own defa
 # ggml must not load a library that nobody verified.
 ENVIRONMENT: Mapping[str, str | None] = {"GGML_BACKEND_PATH": None, "LLAMA_TRACE": None}
 RESULT, GUARD = "result.gguf", "guard.lock"
+SOURCE, IMATRIX = "source.gguf", "imatrix.gguf"
 
 
 def original(
@@ -84,18 +85,19 @@ def quantize(
             f"there is no importance matrix {imatrix}",
             next_step="give --imatrix the file that llama-imatrix made",
         )
-    plan = _dry_run(importer, source, wanted, imatrix)
     models = importer.store.models
     what = f"quantize {source.name} to {wanted}"
-    needed = plan.size + source.header.data_offset + plan.size // 50  # padding, and a margin
     with (
         files.explain_os_errors(models, what),
         gc.in_use(importer.store, importer.artifact.key),
+        tempfile.TemporaryDirectory(dir=models, prefix=".quantizing-") as name_of_folder,
     ):
+        folder = Path(name_of_folder)
+        plan = _dry_run(importer, source, wanted, imatrix, folder)
+        needed = plan.size + source.header.data_offset + plan.size // 50  # padding, and a margin
         files.require_space(models, needed, what)
-        with tempfile.TemporaryDirectory(dir=models, prefix=".quantizing-") as folder:
-            result = _run(importer, source, wanted, imatrix, plan, Path(folder))
-            return _bring_in(importer, source, result, plan, wanted, name, known)
+        result = _run(importer, source, wanted, imatrix, plan, folder)
+        return _bring_in(importer, source, result, plan, wanted, name, known)
 
 
 def _bring_in(
@@ -141,9 +143,12 @@ def _notes(source: Original, plan: DryRun) -> tuple[str, ...]:
     )
 
 
-def _dry_run(importer: Importer, source: Original, wanted: str, imatrix: Path | None) -> DryRun:
-    argv = [*_program(importer), "--dry-run", *_imatrix(imatrix), str(source.path), wanted]
-    done = proc.run(argv, env=ENVIRONMENT, timeout=DRY_RUN_TIMEOUT)
+def _dry_run(
+    importer: Importer, source: Original, wanted: str, imatrix: Path | None, folder: Path
+) -> DryRun:
+    argv = [*_program(importer), "--dry-run", *_imatrix(imatrix, folder)]
+    argv += [_plain(source.path, folder, SOURCE), wanted]
+    done = proc.run(argv, cwd=folder, env=ENVIRONMENT, timeout=DRY_RUN_TIMEOUT)
     plan = quantization.parse_dry_run(done.output) if done.ok else None
     if plan is None:
         raise _failed(source, wanted, done.output)
@@ -165,16 +170,15 @@ def _run(
     plan: DryRun,
     folder: Path,
 ) -> Path:
-    """Make the file in `folder`, under a plain relative name: the program takes its arguments
-    in the system's own encoding on Windows, and the store may lie anywhere."""
+    """Make the file in `folder`, under a plain relative name."""
     cpu, memory = importer.host.cpu, importer.host.memory.available
     buffer = min(MOST_BUFFER, max(LEAST_BUFFER, memory // 4 // MIB)) if memory else LEAST_BUFFER
     argv = [
         *_program(importer),
         *(("--allow-requantize",) if plan.requantized else ()),
-        *_imatrix(imatrix),
+        *_imatrix(imatrix, folder),
         *("--max-buffer-size", str(buffer)),
-        str(source.path),
+        _plain(source.path, folder, SOURCE),
         RESULT,
         wanted,
         str(max(1, int(cpu.usable_cores))),
@@ -214,8 +218,18 @@ def _program(importer: Importer) -> Sequence[str]:
     )
 
 
-def _imatrix(path: Path | None) -> tuple[str, ...]:
-    return ("--imatrix", str(path.resolve())) if path else ()
+def _imatrix(path: Path | None, folder: Path) -> tuple[str, ...]:
+    return ("--imatrix", _plain(path.resolve(), folder, IMATRIX)) if path else ()
+
+
+def _plain(path: Path, folder: Path, name: str) -> str:
+    """How the program, which runs in `folder`, is told of `path`. On Windows it takes its
+    arguments in the system's own encoding, so other letters need a link with a plain `name`."""
+    if str(path).isascii():
+        return str(path)
+    if not (folder / name).exists():
+        adopt.bring(path, folder / name, how="shared", what=f"read {path.name}")
+    return name
 
 
 def _failed(source: Original, wanted: str, output: str) -> BuildError:
