@@ -67,6 +67,7 @@ def test_an_own_folder_is_read_below_the_settings_folder(tmp_path: Path):
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=30)
 NUMBER = st.integers(0, 1 << 50)
+WIDTH = st.integers(0, 1 << 26)
 SOURCE = st.one_of(
     st.just(WEB),
     st.just(HubSource(repo="O/r", revision="v1", file="sub/a.gguf")),
@@ -83,14 +84,13 @@ SOURCE = st.one_of(
 )
 ARCHITECTURE = st.builds(
     Architecture,
-    **dict.fromkeys(
-        ("layers", "embedding", "heads", "kv_heads", "key_length", "value_length"), NUMBER
-    ),
+    **dict.fromkeys(("embedding", "heads", "kv_heads", "key_length", "value_length"), WIDTH),
     name=TEXT,
-    feed_forward=NUMBER,
-    vocabulary=NUMBER,
+    layers=st.integers(0, 4096),
+    feed_forward=WIDTH,
+    vocabulary=WIDTH,
     tied_output=st.booleans(),
-    sliding_window=st.none() | NUMBER,
+    sliding_window=st.none() | WIDTH,
 )
 MANIFEST = st.builds(
     ModelManifest,
