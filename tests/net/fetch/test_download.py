@@ -175,8 +175,7 @@ FAULTS: list[list[Fault]] = [
 
 
 @pytest.mark.parametrize("faults", FAULTS, ids=str)
-@pytest.mark.parametrize("streams", [1, 4])
-@pytest.mark.parametrize("form", ["strong", "weak", "none"])
+@pytest.mark.parametrize(("streams", "form"), [(1, "strong"), (4, "weak"), (4, "none")])
 def test_faults_inside_range_answers_are_borne(
     sim_server: SimServer, bring: Bring, target: Path, faults: list[Fault], streams: int, form: Any
 ):
