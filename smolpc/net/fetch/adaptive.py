@@ -11,7 +11,7 @@ FLAT = 0.12  # two windows in a row that differ by less: the rate has settled
 PATIENCE = 2.0  # seconds a new stream gets (handshakes, slow start) before "no gain" is said
 RESTLESS = 4.0  # seconds after which a rate that never settles is averaged
 GAIN = 1.15  # "measurably": more than the noise between two settled windows
-WORTH = 1.0  # seconds that must be left: below that a new connection cannot pay
+WORTH = 2 * PATIENCE  # seconds that must be left: a trial that fails must not cost the whole rest
 HOLD = 15.0  # seconds until the next try after one that did not help; doubles each time
 
 
@@ -105,7 +105,7 @@ class Controller:
                 self.eager = gain >= 0.85 * self.wanted / before
             else:
                 self._settle(useful, now)
-        elif now - self._since >= PATIENCE and (settled or now - self._since >= RESTLESS):
+        elif settled and (gain <= 1 / GAIN or now - self._since >= PATIENCE):
             self._settle(before, now)
 
     def _settle(self, streams: int, now: float) -> None:
