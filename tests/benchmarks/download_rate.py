@@ -14,6 +14,9 @@ Ours returns when the file is on the disk (fsync): a model that a power cut take
 have been reported as installed. curl and aria2c return when it is in the page cache. So (a)
 is measured where a flush costs nothing (--folder on a RAM disk, the default where there is
 one), and with --flush against curl followed by `sync FILE` on a real disk.
+
+On two cores (a) is bound by the processor: the server takes 0.25 s of it for 1 GiB, receiving
+and writing 0.8 s (as in curl), the hash 0.7 s. Anything else that runs shows in the ratio.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ FLAT = 0.12  # two windows in a row that differ by less: the rate has settled
 PATIENCE = 2.0  # seconds a new stream gets (handshakes, slow start) before "no gain" is said
 RESTLESS = 4.0  # seconds after which a rate that never settles is averaged
 GAIN = 1.15  # "measurably": more than the noise between two settled windows
-WORTH = 1.0  # seconds that must be left: below that a new connection cannot pay
+WORTH = 2 * PATIENCE  # seconds that must be left: a trial that fails must not cost the whole rest
 HOLD = 15.0  # seconds until the next try after one that did not help; doubles each time
 
 
@@ -48,7 +48,7 @@ class Controller:
         if running < 1:
             return
         self.cap = max(1, running)
-        self._settle(min(self.wanted, self.cap), now, hold=True)
+        self._settle(min(self.wanted, self.cap), now)
 
     def sample(self, now: float, received: int, left: int | None, smallest: int) -> int:
         """`received`: bytes so far in this run; `left`: bytes missing; `smallest`: bytes that
@@ -58,7 +58,7 @@ class Controller:
         rate, settled = self._settled_rate(now)
         if self.base is not None:
             self._judge(now, rate, settled, *self.base)
-        elif settled and now >= self.hold_until:
+        if self.base is None and self.rates and settled and now >= self.hold_until:
             self.cap = self.most
             self._try_more(now, rate, left, smallest)
         return self.wanted
@@ -100,17 +100,19 @@ class Controller:
         if settled and gain >= GAIN:
             useful = min(self.wanted, math.ceil(before * gain - 0.25))
             full = useful == self.wanted
-            self.eager = full and gain >= 0.85 * self.wanted / before
-            self._settle(useful, now, hold=not full)
-        elif now - self._since >= PATIENCE and (settled or now - self._since >= RESTLESS):
-            self._settle(before, now, hold=True)
+            if full:  # and at this rate the next trial may begin
+                self.base, self.hold = None, HOLD
+                self.eager = gain >= 0.85 * self.wanted / before
+            else:
+                self._settle(useful, now)
+        elif settled and (gain <= 1 / GAIN or now - self._since >= PATIENCE):
+            self._settle(before, now)
 
-    def _settle(self, streams: int, now: float, *, hold: bool) -> None:
-        self.base, self.wanted = None, streams
-        if hold:
-            self.hold_until = now + self.hold
-            self.hold *= 2
-            self.eager = False
+    def _settle(self, streams: int, now: float) -> None:
+        """Stay with this many for a while."""
+        self.base, self.wanted, self.eager = None, streams, False
+        self.hold_until = now + self.hold
+        self.hold *= 2
         self._anew(now)
 
     def _anew(self, now: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from smolpc.console import human_bytes
@@ -43,18 +43,43 @@ class Answer:
     def __init__(self, response: requests.Response, start: int) -> None:
         self.raw = response.raw
         self.left, self.whole = _length(response, start), _whole(response)
-        self.has_end = self.left is not None or self.raw.headers.get("Transfer-Encoding")
+        chunked = "Transfer-Encoding" in self.raw.headers
+        self.has_end = self.left is not None or chunked
+        # With a known length the bytes go from the socket straight into `buffer`. urllib3 has no
+        # public way for that; without this one its own way is taken.
+        self._http: Any = getattr(self.raw, "_fp", None)
+        source = getattr(self._http, "fp", None)
+        direct = self.left is not None and not chunked and hasattr(source, "readinto1")
+        self._source = source if direct else None
 
-    def read(self, most: int) -> bytes:
-        """What has arrived, at most `most` bytes; b"" at the end."""
-        data: bytes = self.raw.read1(most, decode_content=False)
+    def read(self, buffer: memoryview) -> memoryview:
+        """What has arrived, in the memory of `buffer` or not; empty at the end."""
+        if self._source is not None and self.left is not None:
+            count = self._into(buffer[: self.left], self._source)
+            self.left -= count
+            return buffer[:count]
+        read = getattr(self.raw, "read1", self.raw.read)
+        data = memoryview(read(len(buffer), decode_content=False))
         if self.left is not None:
             self.left -= len(data)
         return data
 
+    def _into(self, buffer: memoryview, source: Any) -> int:
+        from urllib3.exceptions import ProtocolError
+
+        try:
+            count: int = source.readinto1(buffer)
+        except (OSError, ValueError) as error:  # ValueError: hung up from another thread
+            raise ProtocolError(f"connection broken: {error}", error) from error
+        if buffer and not count:
+            raise ProtocolError(f"the connection ended {self.left} bytes too early")
+        return count
+
     def finish(self) -> None:
         """All was read: the connection may serve the next request."""
-        self.raw.read1(1, decode_content=False)
+        if self._source is not None:  # tell those who did not see the bytes pass
+            self._http.length = self.raw.length_remaining = 0
+        self.raw.read(1, decode_content=False)
 
     def hang_up(self) -> None:
         """From another thread: end a read that waits."""

@@ -18,6 +18,7 @@ ENDLESS = 1 << 62  # the end of a file whose size is not known
 SMALLEST = 1 << 20  # bytes; below that a request costs more than it brings
 LARGEST = 64 << 20
 PACE = 2.0  # seconds
+TELL = 1 << 20  # bytes after which the hash is woken: each time costs a change of threads
 
 
 @dataclass(eq=False)
@@ -156,7 +157,8 @@ class Board:
             mirror.received += count
             if claim.position - claim.logged >= self.chunk // 2:
                 self._log(claim)
-            self.arrived.notify_all()
+            if claim.position >= claim.end or claim.position % TELL < count:
+                self.arrived.notify_all()
             return True
 
     def _mark(self, mirror: int, start: int, end: int) -> None:
@@ -173,6 +175,7 @@ class Board:
         with self.lock:
             self._log(claim)
             self.claims.discard(claim)
+            self.arrived.notify_all()
             self.work.notify_all()
 
     def mend(self, mirror: Mirror) -> None:

@@ -26,9 +26,10 @@ from smolpc.net.fetch.spans import Spans
 from smolpc.net.fetch.stream import Stream
 from smolpc.net.settings import NetSettings
 
-TICK = 0.05  # seconds between two looks of the steering thread
+TICK = 0.025  # seconds between two looks of the steering thread
 WATCH_EVERY = 0.25
 LONGEST_NAP = 0.25
+QUIET_TICK = 0.2
 GOODBYE = 2.0  # seconds that streams get to stop
 
 
@@ -151,7 +152,7 @@ class Crew:
             stream.leave()
         while self.options.quiet_hours.until(wall_clock()) is not None:
             self.reporter.check()
-            time.sleep(TICK * 4)
+            time.sleep(QUIET_TICK)
         self.controller.pause()
 
     def _steer(self, now: float) -> None:

@@ -63,6 +63,7 @@ class Stream(threading.Thread):
         self.leaving = threading.Event()
         self.starved = False
         self.received = 0
+        self.buffer = memoryview(bytearray(READ))
         self.answer: Answer | None = None
         self.watch: Watch | None = None  # of the present answer
         self.began_at = 0  # `received` when the present answer began
@@ -136,14 +137,14 @@ class Stream(threading.Thread):
         self.answer = answer
         out.seek(before)
         while (want := claim.end - claim.position) > 0:
-            data = answer.read(self.boss.piece(min(want, READ)))
+            data = answer.read(self.buffer[: self.boss.piece(min(want, READ))])
             if not data:
                 break
             self.received += len(data)
             if answer.left is None:
                 self._expect_end(answer, claim, len(data))
             granted = self.board.hold(claim, len(data))
-            write_all(out, memoryview(data)[:granted])
+            write_all(out, data[:granted])
             if not self.board.advance(claim, granted):
                 return
             delay = self.boss.throttle(len(data))
@@ -160,7 +161,7 @@ class Stream(threading.Thread):
         """An answer without a length must end where the file does; this is known before its
         last bytes count."""
         board, mirror = self.board, claim.mirror
-        if claim.position + count == board.size and answer.read(1):
+        if claim.position + count == board.size and answer.read(self.buffer[:1]):
             more = f"expected {board.size} bytes, got more than that"
             raise Lied(not_pinned(self.boss.asker.name, mirror, more))
 

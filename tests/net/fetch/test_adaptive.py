@@ -56,6 +56,11 @@ def test_more_streams_that_are_slower_are_given_up():
     assert used[-1] == 1
 
 
+def test_a_trial_that_makes_it_slower_ends_at_once():
+    used = play(lambda streams, _: 10 * MB / streams, seconds=2.0)
+    assert used.count(2) * 0.05 < 0.6  # seconds
+
+
 def test_a_slow_start_is_waited_for():
     def slow(streams: int, now: float) -> float:
         return min(20 * MB, 100_000 * 2 ** (now / 0.1))  # doubles every round trip, to the line

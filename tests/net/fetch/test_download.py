@@ -175,8 +175,7 @@ FAULTS: list[list[Fault]] = [
 
 
 @pytest.mark.parametrize("faults", FAULTS, ids=str)
-@pytest.mark.parametrize("streams", [1, 4])
-@pytest.mark.parametrize("form", ["strong", "weak", "none"])
+@pytest.mark.parametrize(("streams", "form"), [(1, "strong"), (4, "weak"), (4, "none")])
 def test_faults_inside_range_answers_are_borne(
     sim_server: SimServer, bring: Bring, target: Path, faults: list[Fault], streams: int, form: Any
 ):
@@ -477,10 +476,15 @@ def test_an_empty_file(sim_server: SimServer, bring: Bring, target: Path):
         assert target.read_bytes() == b""
 
 
-def test_a_server_that_allows_few_connections(sim_server: SimServer, bring: Bring, target: Path):
+def test_a_server_that_allows_few_connections(
+    sim_server: SimServer, bring: Bring, quick: NetSettings, target: Path
+):
     slow(sim_server, most_connections=2, keep_alive=True)
-    bring(sim_server.url("/m"), options=replace(SMALL, streams=6))
+    settings = replace(quick, backoff=0.02)  # as anywhere: time for the server to notice an end
+    bring(sim_server.url("/m"), options=replace(SMALL, streams=6), settings=settings)
     assert target.read_bytes() == DATA
+    refused = [request.status for request in sim_server.log].count(503)
+    assert 0 < refused < 10  # and not again and again
 
 
 def test_an_expired_signature_is_signed_again(sim_server: SimServer, bring: Bring, target: Path):
@@ -491,6 +495,15 @@ def test_an_expired_signature_is_signed_again(sim_server: SimServer, bring: Brin
     assert not signed.faults
     paths = [request.path for request in sim_server.log]
     assert 2 <= paths.count("/m") < paths.count("/signed")  # kept while it works
+
+
+def test_a_host_that_asks_to_wait_is_not_asked_under_another_path(
+    sim_server: SimServer, bring: Bring, target: Path
+):
+    sim_server.add("/a", DATA).fail(Status(429, "1"))
+    sim_server.add("/b", DATA)
+    bring(sim_server.url("/a"), sim_server.url("/b"))
+    assert [request.path for request in sim_server.log] == ["/a", "/a"]
 
 
 def test_the_limit_is_for_all_streams_together(
