@@ -217,9 +217,9 @@ def hub_problem(repo: str, revision: str, file: str) -> str:
 
 def unknown_model(models: Models, name: str) -> UsageError:
     """The error for a name that nothing has, with a did-you-mean."""
-    shown = sorted({one.short for one in models.manifests.values()})
+    count = len(models.manifests)
     return UsageError(
-        f"there is no model '{name}'{did_you_mean(name.lower(), models.spellings())}",
-        why=f"known: {', '.join(shown) or 'none'}",
-        next_step="smolpc models.list",
+        f"there is no model '{name}'{did_you_mean(name, models.spellings())}",
+        why=f"it is none of the {count} that smolpc models.list --all shows",
+        next_step="smolpc models.list --all",
     )

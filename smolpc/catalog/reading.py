@@ -23,9 +23,10 @@ STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """ "; did you mean 'match'?", or nothing when no known word is close."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    """ "; did you mean 'match'?", or nothing when no known word is close. Case is ignored."""
+    spelled = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(word.lower(), list(spelled), n=1)
+    return f"; did you mean '{spelled[close[0]]}'?" if close else ""
 
 
 @functools.cache

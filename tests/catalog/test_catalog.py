@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from smolpc.catalog import load_catalog, resolve_model
+from smolpc.catalog.reading import did_you_mean
 from smolpc.errors import UsageError
 from smolpc.schema.export import texts
 
@@ -167,8 +168,18 @@ def test_a_missing_overlay_folder_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_model_gets_a_hint() -> None:
-    with pytest.raises(UsageError, match="there is no model 'nothing-like-it'"):
-        resolve_model(load_catalog(), "nothing-like-it")
+    catalog = load_catalog()
+    with pytest.raises(UsageError, match="there is no model 'nothing-like-it'") as caught:
+        resolve_model(catalog, "nothing-like-it")
+    assert f"{len(catalog.models)} that smolpc models.list --all shows" in caught.value.why
+    assert "smollm2" not in caught.value.why  # a list of all names would bury the reason
+    with pytest.raises(UsageError, match="did you mean 'smollm2:135m'"):
+        resolve_model(catalog, "SMOLM2:135M")
+
+
+@pytest.mark.parametrize(("word", "known"), [("QWEN3:8", "qwen3:8b"), ("qwen3:8", "Qwen3:8B")])
+def test_a_hint_ignores_case(word: str, known: str) -> None:
+    assert did_you_mean(word, ["other", known]) == f"; did you mean '{known}'?"
 
 
 def test_the_committed_json_schemas_are_those_of_the_structs() -> None:
