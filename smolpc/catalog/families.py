@@ -202,7 +202,9 @@ def source_problem(source: object) -> str:
 
 def hub_problem(repo: str, revision: str, file: str) -> str:
     """Why this cannot be a file of a Hugging Face repository; "" when it can."""
-    owner, slash, name = repo.partition("/")
+    owner, _, name = repo.partition("/")
+    if not owner or not name:
+        return "a repository is written owner/repo"
     for part, word in ((owner, "the owner"), (name, "the repository"), (revision, "the revision")):
         plain = part.replace("/", "-") if word == "the revision" else part
         if not plain or not all(c.isascii() and (c.isalnum() or c in "._-") for c in plain):
@@ -210,7 +212,7 @@ def hub_problem(repo: str, revision: str, file: str) -> str:
         if ".." in part or not part[0].isalnum():
             return f"{word} must begin with a letter or digit and hold no '..'"
     steps = file.split("/")
-    if not slash or any(step in ("", ".", "..") for step in steps):
+    if any(step in ("", ".", "..") for step in steps):
         return "the file must be a path inside the repository"
     return file_name_problem(steps[-1])
 

@@ -31,6 +31,7 @@ from smolpc.schema.model import (
 HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 UNKNOWN_LICENSE = License(id=licenses.UNKNOWN, name="not known")
 DRIVE = re.compile(r"[A-Za-z]:[\\/]")  # of Windows
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters or more: no drive
 PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 QUANTIZATION = re.compile(
     r"(?:^|[-._])(I?Q\d[A-Z0-9_]*|BF16|F16|F32|MXFP4(?:_MOE)?|TQ\d_\d)(?=[-._]|$)", re.IGNORECASE
@@ -79,6 +80,12 @@ def parse(text: str, *, endpoint: str = "") -> Reference:
         return OnDisk(path=str(local_path(text)))
     if lower.startswith("hf:"):
         return _from_hub(text[3:].lstrip("/"))
+    if other := SCHEME.match(text):
+        raise _wrong(
+            f"smolpc cannot fetch from {other[0]}",
+            "a file on the web has an address with http:// or https://",
+            f"name a model: {HINT}",
+        )
     for host in HUB_HOSTS:
         if lower.startswith(f"{host}/"):
             return _from_hub(text[len(host) + 1 :])

@@ -85,6 +85,8 @@ def test_every_form_is_recognised(text: str, meant: names.Reference):
             "is not a file of a Hugging Face repository",
         ),
         ("https://x.example/a.zip", "is not the address of a .gguf file"),
+        ("ftp://me:geheim@x.example/a.gguf", "smolpc cannot fetch from ftp://"),
+        ("s3://bucket/a.gguf", "smolpc cannot fetch from s3://"),
         ("https://", "this is not an address"),
         ("https://[x/a.gguf", "this is not an address"),
         ("https://x:port/a.gguf", "this is not an address"),
@@ -94,6 +96,14 @@ def test_what_is_wrong_is_explained(text: str, says: str):
     with pytest.raises(UsageError, match=says) as caught:
         parse(text)
     assert caught.value.next_step
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["hf:foo", "hf:foo:a.gguf", "hf:/foo", "hf:foo/"])
+def test_a_repository_without_an_owner(text: str):
+    with pytest.raises(UsageError) as caught:
+        parse(text)
+    assert caught.value.why == "a repository is written owner/repo"
 
 
 @pytest.mark.parametrize(
