@@ -139,11 +139,14 @@ def _from_url(url: str, endpoint: str) -> OnHub | OnWeb:
         )
     root = urlsplit(endpoint).path.rstrip("/") if endpoint else ""
     own = endpoint != "" and host_of(url).lower() == host_of(endpoint).lower()
-    if own and parts.path.startswith(f"{root}/"):
-        return _from_page(parts.path[len(root) :], url)
     if parts.hostname in HUB_HOSTS:
         return _from_page(parts.path, url)
-    if not parts.path.lower().endswith(".gguf"):
+    is_file = parts.path.lower().endswith(".gguf")
+    if own and parts.path.startswith(f"{root}/"):
+        page = parts.path[len(root) :]
+        if not is_file or _is_hub_file(page.strip("/").split("/")):
+            return _from_page(page, url)  # else: an ordinary file on the same server
+    if not is_file:
         raise _wrong(
             f"{shown(url)} is not the address of a .gguf file",
             "its path does not end with .gguf",
@@ -152,10 +155,14 @@ def _from_url(url: str, endpoint: str) -> OnHub | OnWeb:
     return OnWeb(url=url.partition("#")[0])
 
 
+def _is_hub_file(steps: list[str]) -> bool:
+    return len(steps) >= 5 and steps[2] in ("resolve", "blob", "raw")
+
+
 def _from_page(path: str, url: str) -> OnHub:
     """`owner/repo`, `owner/repo/resolve|blob|raw/revision/file`, from an address."""
     steps = [unquote(step) for step in path.strip("/").split("/")]
-    if len(steps) >= 5 and steps[2] in ("resolve", "blob", "raw"):
+    if _is_hub_file(steps):
         found = OnHub(repo="/".join(steps[:2]), revision=steps[3], file="/".join(steps[4:]))
         problem = hub_problem(found.repo, found.revision, found.file)
     elif len(steps) == 2 or (len(steps) > 2 and steps[2] == "tree"):

@@ -47,6 +47,10 @@ OWN_HUB = "https://hub.school.example/hf"
             f"{OWN_HUB}/o/r/resolve/v1/a.gguf",
             OnHub(repo="o/r", revision="v1", file="a.gguf"),
         ),
+        (f"{OWN_HUB}/o/r", OnHub(repo="o/r")),
+        (f"{OWN_HUB}/files/a.gguf", OnWeb(url=f"{OWN_HUB}/files/a.gguf")),
+        (f"{OWN_HUB}/a.GGUF", OnWeb(url=f"{OWN_HUB}/a.GGUF")),
+        (f"{OWN_HUB}/x/y/z/a.gguf", OnWeb(url=f"{OWN_HUB}/x/y/z/a.gguf")),
         (
             "https://hub.school.example/files/a.gguf#x",
             OnWeb(url="https://hub.school.example/files/a.gguf"),
