@@ -9,6 +9,7 @@ is the user's word for the hub), never at a mirror.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
@@ -21,6 +22,9 @@ from smolpc.schema.model import FileSource, HttpsSource, HubSource, ModelFile, M
 from smolpc.settings import Settings
 
 HUB = "https://huggingface.co"
+WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
+# An address, or a path that means the same in every folder: of Linux, a drive, a share, a home.
+ABSOLUTE = re.compile(r"https?://[^/]|file:|~?/|[A-Za-z]:[\\/]|\\\\", re.IGNORECASE)
 PLACEHOLDERS = ("repo", "revision", "file", "filename", "sha256")
 
 
@@ -45,7 +49,7 @@ def mirrors(settings: Settings, env: Mapping[str, str] | None = None) -> Mirrors
 
 
 def _bases(settings: Settings) -> tuple[str, ...]:
-    bases = tuple(settings.model_mirrors.split())
+    bases = _words(settings.model_mirrors)
     for number, base in enumerate(bases, 1):
         try:
             fields = [name for _, name, _, _ in Formatter().parse(base) if name is not None]
@@ -59,7 +63,27 @@ def _bases(settings: Settings) -> tuple[str, ...]:
                 why="placeholders are: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS),
                 next_step="smolpc config.show",
             )
+        if not ABSOLUTE.match(base):
+            raise UsageError(
+                f"mirror {number} in the setting model_mirrors is neither an address nor a folder",
+                why="it must begin with http://, https://, file: or be the whole path of a folder;"
+                ' "double quotes" go around one with a space',
+                next_step="smolpc config.show",
+            )
     return bases
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The text split at spaces that are not in double quotes. Backslashes are ordinary: they
+    belong to paths of Windows. Raises UsageError."""
+    if text.count('"') % 2:
+        raise UsageError(
+            "the setting model_mirrors has a double quote without its other half",
+            why='"double quotes" go around a folder with a space',
+            next_step="smolpc config.show",
+        )
+    words = (word.replace('"', "") for word in WORD.findall(text))
+    return tuple(word for word in words if word)
 
 
 def _checked_endpoint(name: str, value: str) -> str:

@@ -83,6 +83,35 @@ def test_settings_and_environment():
     assert places.mirrors(own, env).endpoint == "http://hub.school/api/hf"
 
 
+def test_mirrors_of_every_system():
+    text = (
+        '"/mnt/my folder"  http://x/ "D:\\Modelle ü\\a" \\\\nas\\share'
+        " file:///m/x HTTPS://m/{file} ~/m"
+    )
+    assert places.mirrors(Settings(model_mirrors=text), {}).bases == (
+        "/mnt/my folder",
+        "http://x/",
+        "D:\\Modelle ü\\a",
+        "\\\\nas\\share",
+        "file:///m/x",
+        "HTTPS://m/{file}",
+        "~/m",
+    )
+
+
+@pytest.mark.parametrize(
+    "base", ["models", "./models", "ftp://nas/m", "nas/models", "C:models", "http://", '"a b"']
+)
+def test_a_mirror_that_is_no_place_is_refused(base: str):
+    with pytest.raises(UsageError, match="mirror 2 in the setting model_mirrors is neither"):
+        places.mirrors(Settings(model_mirrors=f"http://ok {base}"), {})
+
+
+def test_a_quote_without_its_other_half_is_refused():
+    with pytest.raises(UsageError, match="model_mirrors has a double quote"):
+        places.mirrors(Settings(model_mirrors='"/mnt/my folder http://x/'), {})
+
+
 @pytest.mark.parametrize(
     "endpoint", ["hub.school", "ftp://x", "https://", "https://me:geheim@x", "https://x?t=geheim"]
 )
