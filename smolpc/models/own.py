@@ -15,6 +15,7 @@ import msgspec
 
 from smolpc import files
 from smolpc.catalog import Catalog
+from smolpc.catalog.reading import did_you_mean
 from smolpc.console import Reporter
 from smolpc.errors import NetworkError, TrustError, UsageError
 from smolpc.models import describe, headers, licenses, names, places, registry
@@ -39,14 +40,7 @@ class Wishes(Value, kw_only=True):
 
 def wishes(name: str, license: str, purpose: str, sha256: str) -> Wishes:  # noqa: A002
     """The options of `models.add`, checked. Raises UsageError."""
-    words = purpose.lower().replace(",", " ").split()
-    chosen = tuple(one for one in PURPOSES if one in words)
-    if len(chosen) != len(set(words)):
-        raise UsageError(
-            f"'{purpose}' is not a purpose",
-            why=f"purposes are: {', '.join(PURPOSES)}",
-            next_step="smolpc --help models.add",
-        )
+    chosen = purposes(purpose, "smolpc --help models.add")
     digest = sha256.strip().lower().removeprefix("sha256:")
     if digest and (len(digest) != 64 or not set(digest) <= HEX):
         raise UsageError(
@@ -55,6 +49,22 @@ def wishes(name: str, license: str, purpose: str, sha256: str) -> Wishes:  # noq
             next_step="smolpc --help models.add",
         )
     return Wishes(name=name, license=license, purposes=chosen, sha256=digest)
+
+
+def purposes(
+    text: str, next_step: str = "smolpc models.list --purpose code"
+) -> tuple[Purpose, ...]:
+    """The purposes in `text`, between commas or spaces. Raises UsageError with `next_step`."""
+    words = text.lower().replace(",", " ").split()
+    chosen = tuple(one for one in PURPOSES if one in words)
+    wrong = [word for word in words if word not in PURPOSES]
+    if wrong:
+        raise UsageError(
+            f"'{wrong[0]}' is not a purpose{did_you_mean(wrong[0], PURPOSES)}",
+            why=f"purposes are: {', '.join(PURPOSES)}",
+            next_step=next_step,
+        )
+    return chosen
 
 
 def add(

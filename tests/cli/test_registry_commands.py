@@ -42,6 +42,7 @@ def test_the_list_is_in_a_useful_order(capsys: Out):
     assert all(row.usual for row in usual)
     code = listed(capsys, "--purpose", "code").models
     assert {row.family for row in code} == {"qwen2.5-coder", "qwen3-coder"}
+    assert listed(capsys, "--purpose", "CODE").models == code
     states = {row.short: row.state for row in rows}
     assert states["qwen2.5-coder:7b"] == "confirmed"
     assert states["qwen2.5-coder:7b-q8_0"] == "unconfirmed"
@@ -119,6 +120,9 @@ def test_adding_says_what_to_type_next(file: Path, capsys: Out):
         (("models.add", "FILE", "--purpose", "singing"), 2, "is not a purpose"),
         (("models.forget", "smollm2"), 2, "is not one of your own models"),
         (("models.list", "--purpose", "singing"), 2, "is not a purpose"),
+        (("models.list", "--purpose", "COD"), 2, "did you mean 'code'?"),
+        (("models.list", "--purpose", "cod"), 2, "next: smolpc models.list --purpose code"),
+        (("models.add", "FILE", "--purpose", "cod"), 2, "next: smolpc --help models.add"),
         (("models.show", "smolm2"), 2, "did you mean 'smollm2'?"),
     ],
     ids=str,

@@ -26,7 +26,7 @@ def list_(
     from smolpc.store import Store
 
     chosen, _ = settings.load()
-    wanted = own.wishes("", "", purpose, "").purposes
+    wanted = own.purposes(purpose)
     found = [
         row
         for row in showing.rows(catalog_for(chosen), Store(chosen.store_path))
