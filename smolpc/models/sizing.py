@@ -47,6 +47,20 @@ class Wishes(Value, kw_only=True):
     batch: int = 0  # tokens computed at once (n_ubatch)
 
 
+def wishes(context: int, kv_type: str, gpu_layers: int, batch: int) -> Wishes:
+    """The options of `models.estimate`; `gpu_layers` -1: chosen for him. Raises UsageError for
+    numbers that make no sense for any model."""
+    for flag, value, least, why in (
+        ("--ctx", context, 0, "it is a number of tokens; 0: as many as fit, up to 32768"),
+        ("--batch", batch, 0, "it is a number of tokens; 0: as many as are quick and fit"),
+        ("--gpu-layers", gpu_layers, -1, "it is a number of layers; -1: as many as fit"),
+    ):
+        if value < least:
+            raise UsageError(f"{flag} cannot be {value}", why=why, next_step=HELP)
+    layers = gpu_layers if gpu_layers >= 0 else None
+    return Wishes(context=context, kv_type=kv_type, gpu_layers=layers, batch=batch)
+
+
 def shape_for(
     manifest: ModelManifest,
     store: Store,
@@ -136,10 +150,10 @@ def decide(shape: Shape, devices: Sequence[Device], wishes: Wishes) -> Choice:
 
 def _check(shape: Shape, devices: Sequence[Device], wishes: Wishes) -> None:
     trained = shape.trained_context or wishes.context
-    if not 0 <= wishes.context <= trained:
+    if wishes.context > trained:
         why = f"the model was trained for {trained} tokens"
         raise UsageError(f"--ctx {wishes.context} is out of range", why=why, next_step=HELP)
-    if not 0 <= wishes.batch <= MOST_BATCH:
+    if wishes.batch > MOST_BATCH:
         why = f"1 to {MOST_BATCH} tokens can be computed at once"
         raise UsageError(f"--batch {wishes.batch} is out of range", why=why, next_step=HELP)
     if wishes.gpu_layers and len(devices) == 1:

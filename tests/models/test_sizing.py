@@ -127,7 +127,6 @@ def test_nothing_fixed_is_the_best_choice() -> None:
     "wishes",
     [
         Wishes(context=10**6),
-        Wishes(context=-1),
         Wishes(batch=10**6),
         Wishes(gpu_layers=4),
         Wishes(kv_type="nonsense"),
@@ -138,6 +137,27 @@ def test_wishes_that_cannot_be_are_explained(wishes: Wishes) -> None:
     with pytest.raises(UsageError) as caught:
         sizing.decide(shape, machine(), wishes)
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("numbers", "says", "why"),
+    [
+        ((-1, "", -1, 0), "--ctx cannot be -1", "number of tokens"),
+        ((0, "", -1, -512), "--batch cannot be -512", "number of tokens"),
+        ((0, "", -2, 0), "--gpu-layers cannot be -2", "-1: as many as fit"),
+    ],
+)
+def test_numbers_below_zero_are_explained(
+    numbers: tuple[int, str, int, int], says: str, why: str
+) -> None:
+    with pytest.raises(UsageError, match=says) as caught:
+        sizing.wishes(*numbers)
+    assert why in caught.value.why
+
+
+def test_what_is_left_open_is_chosen() -> None:
+    assert sizing.wishes(0, "", -1, 0) == Wishes()
+    assert sizing.wishes(8192, "q8_0", 0, 64).gpu_layers == 0
 
 
 def test_the_report_says_where_the_numbers_come_from(store: Store, file: Path) -> None:

@@ -10,8 +10,8 @@ from smolpc.schema.fit_report import EstimateReport
 HELP = {
     "name": "name, alias, hf:owner/repo:file, address or path of a model",
     "ctx": "tokens of context (default: as many as fit, up to 32768)",
-    "kv-type": "type of the cached keys and values, such as q8_0 (default: f16)",
-    "gpu-layers": "layers on the GPU, the output layer counted (default: as many as fit)",
+    "kv_type": "type of the cached keys and values, such as q8_0 (default: f16)",
+    "gpu_layers": "layers on the GPU, the output layer counted (default: as many as fit)",
     "batch": "tokens that are computed at once (default: 512, fewer where memory is short)",
 }
 MARKS = {"fits": "✓ fits", "tight": "⚠ tight", "does-not-fit": "✗ does not fit"}
@@ -34,6 +34,7 @@ def estimate(
     from smolpc.provision.target import catalog_for, host_for, model_for
     from smolpc.store import Store
 
+    wishes = sizing.wishes(ctx, kv_type, gpu_layers, batch)
     chosen, _ = settings.load({"model": name})
     catalog, store = catalog_for(chosen), Store(chosen.store_path)
     manifest = model_for(catalog, chosen)
@@ -43,12 +44,7 @@ def estimate(
         manifest,
         sized,
         devices_here(chosen, catalog, host_for(chosen)),
-        sizing.Wishes(
-            context=ctx,
-            kv_type=kv_type,
-            gpu_layers=gpu_layers if gpu_layers >= 0 else None,
-            batch=batch,
-        ),
+        wishes,
     )
     if json:
         console.emit(report)

@@ -124,8 +124,6 @@ def notes_on(shape: Shape, settings: FitSettings) -> list[str]:
     notes = []
     if shape.architecture == UNKNOWN:
         notes.append("its architecture is not known: an ordinary one of its size was assumed")
-    elif not shape.exact:
-        notes.append("sized from the manifest's numbers, not from the file's header")
     elif not shape.modelled:
         notes.append(f"{shape.architecture} keeps further caches that are not counted")
     if shape.trained_context and settings.context > shape.trained_context:
