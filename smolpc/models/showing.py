@@ -90,6 +90,15 @@ def report(
     )
 
 
+def trusted(found: ModelReport) -> ModelManifest:
+    """The manifest with the digest that was recorded at first use, where it names none."""
+    file = found.manifest.file
+    if file.sha256 is not None or found.pin is None:
+        return found.manifest
+    file = msgspec.structs.replace(file, sha256=found.pin.sha256, unverified="")
+    return msgspec.structs.replace(found.manifest, file=file)
+
+
 def without_secrets(manifest: ModelManifest) -> ModelManifest:
     """The manifest with addresses as they may be shown."""
     sources = tuple(

@@ -143,6 +143,24 @@ def test_a_broken_own_file_is_found_at_once(file: Path, capsys: Out):
     assert "did you mean 'summary'?" in said
 
 
+def test_a_model_that_was_pinned_at_first_use(capsys: Out):
+    store = Store(settings.load()[0].store_path)
+    store.prepare()
+    url = "https://x.example/a.gguf"
+    assert run("models.show", url, "--json") == 0
+    found = msgspec.json.decode(capsys.readouterr().out, type=ModelReport)
+    pin = pins.record(store, found.manifest, SHA, 5, f"{url}?sig=geheim")
+    assert run("models.show", url) == 0
+    said = capsys.readouterr().out
+    assert f"sha256: {SHA}" in said
+    assert "nobody has pinned it" not in said
+    assert f"pinned:  sha256 {SHA}," in said
+    assert f"{pin.time}, from {url}\n" in said
+    assert run("models.unpin", url) == run("models.unpin", url) == 0
+    said = capsys.readouterr().out
+    assert said.index("is forgotten") < said.index("nothing to forget, this store has no pin of it")
+
+
 def test_unpin(capsys: Out):
     store = Store(settings.load()[0].store_path)
     store.prepare()

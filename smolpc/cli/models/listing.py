@@ -70,11 +70,12 @@ def show(console: Console, name: str, json: bool = False) -> None:
     if json:
         console.emit(report)
     console.print(f"# {report.declared_in or 'not in the registry'}")
-    console.yaml(without_defaults(report.manifest))
+    console.yaml(without_defaults(showing.trusted(report)))
     console.print(f"\nfor:     {', '.join(manifest.purposes)}")
     console.print(f"state:   {report.state}")
     if report.pin:
-        console.print(f"pinned:  {report.pin.time}, from {report.pin.source}")
+        console.print(f"pinned:  sha256 {report.pin.sha256},")
+        console.print(f"         {report.pin.time}, from {report.pin.source or 'this machine'}")
     console.print(f"on disk: {report.path or 'no'}")
     for number, place in enumerate(report.places):
         console.print(f"{'places:' if number == 0 else '':8} {place}")

@@ -82,4 +82,8 @@ def unpin(console: Console, name: str, json: bool = False) -> None:
     path = str(pins.path_of(store, pin)) if removed else ""
     if json:
         console.emit(ForgetReport(name=pin, removed=path))
-    console.print(f"{pin}: the pin is forgotten" if removed else f"{pin}: there was no pin")
+    console.print(
+        f"{pin}: the pin is forgotten"
+        if removed
+        else f"{pin}: nothing to forget, this store has no pin of it"
+    )
