@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
 from smolpc.catalog import Catalog
-from smolpc.models import pins, places, registry, storage
+from smolpc.models import names, pins, places, registry, storage
 from smolpc.net.places import shown
+from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.model import HttpsSource, ModelManifest
 from smolpc.schema.registry_report import ModelReport, PinReport
 from smolpc.schema.report import ModelRow
@@ -26,10 +28,57 @@ def state_of(manifest: ModelManifest, catalog: Catalog, pinned: bool) -> str:
     return "pinned here" if pinned else "unconfirmed"
 
 
-def rows(catalog: Catalog, store: Store) -> list[ModelRow]:
-    """All models: by family, the smaller first, of each size the usual quantization first."""
-    here = {record.sha256 for record in storage.installed(store.models)}
-    return [_row(manifest, catalog, store, here) for manifest in ordered(catalog.models.values())]
+def rows(catalog: Catalog, store: Store, machine: Path | None = None) -> list[ModelRow]:
+    """All models: by family, the smaller first, of each size the usual quantization first; then
+    those that are only in the store, because a path or an address brought them. `machine`: the
+    models folder that all users share."""
+    here = {record.sha256: record for record in storage.installed(store.models)}
+    listed, seen = [], set()
+    for manifest in ordered(catalog.models.values()):
+        pin = None if manifest.file.sha256 else pins.find(store, manifest.name)
+        sha256 = pin.sha256 if pin else manifest.file.sha256 or ""
+        seen.add(sha256)
+        row = _row(manifest, catalog, pins.is_pinned(store, manifest.name))
+        listed.append(_placed(row, here.get(sha256), sha256, machine))
+    rest = [_only_here(record) for sha256, record in here.items() if sha256 not in seen]
+    return [*listed, *rest]
+
+
+def _placed(
+    row: ModelRow, record: ModelRecord | None, sha256: str, machine: Path | None
+) -> ModelRow:
+    """The row with where its file is."""
+    if record is not None:
+        return _stored(row, record)
+    shared = bool(machine and sha256 and storage.find(machine, sha256))
+    return msgspec.structs.replace(row, shared=shared)
+
+
+def _stored(row: ModelRow, record: ModelRecord) -> ModelRow:
+    if record.mtime_ns == 0:  # its bytes were found to be others, see `storage.mark_damaged`
+        return msgspec.structs.replace(row, state="damaged")
+    return msgspec.structs.replace(row, installed=True)
+
+
+def _only_here(record: ModelRecord) -> ModelRow:
+    row = ModelRow(
+        name=record.name,
+        short=record.name,
+        aliases=(),
+        family="",
+        summary=f"{record.filename}, not in the registry",
+        size=record.size,
+        parameters=0,
+        quantization=names.quantization_in(record.filename),
+        purposes=(),
+        license=record.license,
+        context_length=record.context_length,
+        state="only here",
+        usual=True,
+        installed=False,
+        default=False,
+    )
+    return _stored(row, record)
 
 
 def ordered(manifests: Iterable[ModelManifest]) -> list[ModelManifest]:
@@ -44,12 +93,7 @@ def is_usual(manifest: ModelManifest) -> bool:
     return not manifest.short.lower().endswith(f"-{manifest.file.quantization.lower()}")
 
 
-def _row(manifest: ModelManifest, catalog: Catalog, store: Store, here: set[str]) -> ModelRow:
-    pinned = pins.is_pinned(store, manifest.name)
-    sha256 = manifest.file.sha256
-    if sha256 is None and pinned:
-        pin = pins.find(store, manifest.name)
-        sha256 = pin.sha256 if pin else None
+def _row(manifest: ModelManifest, catalog: Catalog, pinned: bool) -> ModelRow:
     return ModelRow(
         name=manifest.name,
         short=manifest.short,
@@ -64,7 +108,7 @@ def _row(manifest: ModelManifest, catalog: Catalog, store: Store, here: set[str]
         context_length=manifest.context_length,
         state=state_of(manifest, catalog, pinned),
         usual=is_usual(manifest) or registry.is_own(manifest, catalog),
-        installed=sha256 in here,
+        installed=False,
         default=manifest.default,
     )
 
@@ -107,6 +151,16 @@ def without_secrets(manifest: ModelManifest) -> ModelManifest:
     )
     file = msgspec.structs.replace(manifest.file, sources=sources)
     return msgspec.structs.replace(manifest, file=file)
+
+
+def licence_word(licence: str) -> str:
+    """The id of a licence for a narrow table: without the prefix of those outside SPDX's list."""
+    return licence.removeprefix("LicenseRef-")
+
+
+def state_word(row: ModelRow) -> str:
+    """The state, or that the file is already on this PC, in the store of all users."""
+    return "shared" if row.shared else row.state
 
 
 def human_count(count: int) -> str:

@@ -126,7 +126,8 @@ class GcReport(Value, kw_only=True):
 
 class ModelRow(Value, kw_only=True):
     """`short` is the name as people type it; `size`, `parameters`, `context_length` 0: not
-    known; `usual`: what its size means when no quantization is named."""
+    known; `usual`: what its size means when no quantization is named; `installed`: in this
+    user's store and not damaged; `shared`: not there, but in the store of all users."""
 
     name: str
     short: str
@@ -139,10 +140,11 @@ class ModelRow(Value, kw_only=True):
     purposes: tuple[str, ...]
     license: str
     context_length: int
-    state: str  # confirmed, unconfirmed, pinned here, own; "own, not pinned"
+    state: str  # confirmed, unconfirmed, pinned here, own; "own, not pinned"; only here; damaged
     usual: bool
     installed: bool
     default: bool
+    shared: bool = False
 
 
 class ModelsReport(Value, kw_only=True):

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 
 from smolpc import settings
-from smolpc.models import pins
+from smolpc.models import pins, storage
+from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.registry_report import AddReport, ForgetReport, ModelReport
 from smolpc.schema.report import ModelsReport
 from smolpc.store import Store
 from tests.cli.test_commands import run
 from tests.models.manifests import manifest
+from tests.models.test_housekeeping import put
 from tests.models.test_own import MODEL, SHA
 
 Out = pytest.CaptureFixture[str]
@@ -62,7 +64,57 @@ def test_a_teacher_reads_the_list(capsys: Out):
         "confirmed",
     ]
     assert "more with --all" in said
-    assert all(len(line) <= 100 for line in said.splitlines())
+    assert run("models.list", "--all") == 0
+    said += capsys.readouterr().out
+    assert all(len(line) <= 80 for line in said.splitlines())
+    assert " Gemma " in said
+
+
+def stored(root: Path, name: str, data: bytes) -> ModelRecord:
+    store = Store(root)
+    store.prepare()
+    return put(store, name, data)
+
+
+def table(capsys: Out) -> dict[str, tuple[bool, str]]:
+    """Of each listed model: whether it is marked as here, and the end of its line."""
+    assert run("models.list") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if len(line.split()) > 5]
+    return {line[3:].split()[0]: (line.startswith("✓"), line.rpartition("  ")[2]) for line in lines}
+
+
+def test_everything_in_the_store_is_listed(capsys: Out):
+    root = settings.load()[0].store_path
+    record = stored(root, "mitgebracht-1a2b3c4d", b"GGUF of a path")
+    row = listed(capsys).models[-1]
+    assert (row.name, row.state, row.installed, row.size) == (record.name, "only here", True, 14)
+    assert table(capsys)[record.name] == (True, "only here")
+    storage.mark_damaged(Store(root).models, record)
+    assert table(capsys)[record.name] == (False, "damaged")
+
+
+def test_a_damaged_model_of_the_registry_is_not_here(file: Path, capsys: Out):
+    root = settings.load()[0].store_path
+    assert run("models.add", str(file), "--name", "unseres") == 0
+    record = stored(root, "unseres", MODEL)
+    assert table(capsys)["unseres"] == (True, "own")
+    storage.mark_damaged(Store(root).models, record)
+    assert table(capsys)["unseres"] == (False, "damaged")
+    assert len([row for row in listed(capsys).models if row.name == "unseres"]) == 1
+
+
+def test_a_model_of_all_users_is_marked(
+    file: Path, tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SMOLPC_MACHINE_STORE", str(tmp_path / "alle"))
+    assert run("models.add", str(file), "--name", "unseres") == 0
+    assert table(capsys)["unseres"] == (False, "own")
+    stored(tmp_path / "alle", "unseres", MODEL)
+    assert table(capsys)["unseres"] == (False, "shared")
+    (row,) = (row for row in listed(capsys).models if row.name == "unseres")
+    assert (row.shared, row.installed, row.state) == (True, False, "own")
+    stored(settings.load()[0].store_path, "unseres", MODEL)
+    assert table(capsys)["unseres"] == (True, "own")
 
 
 def test_show_says_everything_there_is_to_say(capsys: Out, monkeypatch: pytest.MonkeyPatch):

@@ -20,7 +20,7 @@ def list_(
 ) -> None:
     """List the known models and which of them are on this machine."""
     from smolpc import settings
-    from smolpc.models import own, showing
+    from smolpc.models import access, own, showing
     from smolpc.provision.target import catalog_for
     from smolpc.schema.report import ModelsReport
     from smolpc.store import Store
@@ -29,14 +29,16 @@ def list_(
     wanted = own.purposes(purpose)
     found = [
         row
-        for row in showing.rows(catalog_for(chosen), Store(chosen.store_path))
+        for row in showing.rows(
+            catalog_for(chosen), Store(chosen.store_path), access.machine_models(chosen)
+        )
         if set(wanted) <= set(row.purposes)
     ]
-    rows = [row for row in found if all or row.usual or row.installed]
+    rows = [row for row in found if all or row.usual or row.installed or row.state == "damaged"]
     if json:
         console.emit(ModelsReport(models=tuple(rows)))
     console.table(
-        ("", "model", "size", "params", "context", "licence", "state"),
+        ("", "model", "size", "params", "ctx", "licence", "state"),
         [
             (
                 "✓" if row.installed else " ",
@@ -44,14 +46,19 @@ def list_(
                 human_bytes(row.size) if row.size else "?",
                 showing.human_count(row.parameters),
                 showing.human_context(row.context_length),
-                row.license,
-                row.state,
+                showing.licence_word(row.license),
+                showing.state_word(row),
             )
             for row in rows
         ],
     )
-    more = f"; {len(found) - len(rows)} more with --all" if len(found) > len(rows) else ""
-    console.print(f"\n✓ is on this machine. What one is for: smolpc models.show NAME{more}")
+    console.print("\n✓ is on this machine. What one is for: smolpc models.show NAME")
+    if any(row.shared for row in rows):
+        console.print("shared: in the store of all users of this PC; a pull makes a link to it")
+    if any(row.state == "damaged" for row in rows):
+        console.print("damaged: the bytes are not those that were stored; pull it again")
+    if len(found) > len(rows):
+        console.print(f"{len(found) - len(rows)} more with --all")
 
 
 @command(help={"name": "name, alias, hf:owner/repo:file, address or path of a model"})
