@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from smolpc.catalog import Catalog
-from smolpc.models import names, pins, places, registry, storage
+from smolpc.models import licenses, lookup, names, pins, places, registry, storage
 from smolpc.net.places import shown
 from smolpc.schema.artifact import ModelRecord
-from smolpc.schema.model import HttpsSource, ModelManifest
+from smolpc.schema.model import HttpsSource, License, ModelFile, ModelManifest
 from smolpc.schema.registry_report import ModelReport, PinReport
 from smolpc.schema.report import ModelRow
 from smolpc.settings import Settings
@@ -55,9 +55,13 @@ def _placed(
 
 
 def _stored(row: ModelRow, record: ModelRecord) -> ModelRow:
-    if record.mtime_ns == 0:  # its bytes were found to be others, see `storage.mark_damaged`
+    if _is_damaged(record):
         return msgspec.structs.replace(row, state="damaged")
     return msgspec.structs.replace(row, installed=True)
+
+
+def _is_damaged(record: ModelRecord) -> bool:
+    return record.mtime_ns == 0  # its bytes were found to be others, see `storage.mark_damaged`
 
 
 def _only_here(record: ModelRecord) -> ModelRow:
@@ -121,9 +125,12 @@ def report(
     sha256 = manifest.file.sha256 or (pin.sha256 if pin else "")
     record = storage.find(store.models, sha256) if sha256 else None
     declared = catalog.registry.files.get(manifest.name)
+    state = state_of(manifest, catalog, pin is not None)
+    if record is not None and (_is_damaged(record) or not (declared or manifest.file.sources)):
+        state = _only_here(record).state
     return ModelReport(
         manifest=without_secrets(manifest),
-        state=state_of(manifest, catalog, pin is not None),
+        state=state,
         declared_in=str(declared) if declared else "",
         path=str(storage.path_of(store.models, record)) if record else "",
         places=tuple(
@@ -131,6 +138,32 @@ def report(
         ),
         pin=PinReport(sha256=pin.sha256, source=pin.source, time=pin.time) if pin else None,
         licence_note=registry.licence_note(manifest),
+    )
+
+
+def only_stored(name: str, catalog: Catalog, store: Store) -> ModelManifest | None:
+    """What the record says about a model that no manifest describes; None for any other."""
+    known = catalog.models.values()
+    record = None if catalog.registry.find(name) else lookup.installed(store.models, name, known)
+    if record is None or any(one.file.sha256 == record.sha256 for one in known):
+        return None
+    row = _only_here(record)
+    return ModelManifest(
+        name=record.name,
+        family=record.name,
+        summary=row.summary,
+        parameters=0,
+        license=License(id=record.license or licenses.UNKNOWN),
+        purposes=(),
+        file=ModelFile(
+            filename=record.filename,
+            size=record.size,
+            sha256=record.sha256,
+            quantization=row.quantization,
+            sources=(),
+        ),
+        context_length=record.context_length,
+        origin=shown(record.source),
     )
 
 

@@ -89,6 +89,11 @@ def test_everything_in_the_store_is_listed(capsys: Out):
     row = listed(capsys).models[-1]
     assert (row.name, row.state, row.installed, row.size) == (record.name, "only here", True, 14)
     assert table(capsys)[record.name] == (True, "only here")
+    assert run("models.show", record.name) == 0
+    said = capsys.readouterr().out
+    assert f"sha256: {record.sha256}" in said
+    assert "state:   only here" in said
+    assert f"on disk: {storage.path_of(Store(root).models, record)}" in said
     storage.mark_damaged(Store(root).models, record)
     assert table(capsys)[record.name] == (False, "damaged")
 
@@ -101,6 +106,8 @@ def test_a_damaged_model_of_the_registry_is_not_here(file: Path, capsys: Out):
     storage.mark_damaged(Store(root).models, record)
     assert table(capsys)["unseres"] == (False, "damaged")
     assert len([row for row in listed(capsys).models if row.name == "unseres"]) == 1
+    assert run("models.show", "unseres") == 0
+    assert "state:   damaged" in capsys.readouterr().out
 
 
 def test_a_model_of_all_users_is_marked(

@@ -72,13 +72,14 @@ def show(console: Console, name: str, json: bool = False) -> None:
 
     chosen, _ = settings.load({"model": name})
     catalog = catalog_for(chosen)
-    manifest = model_for(catalog, chosen)
-    report = showing.report(manifest, catalog, Store(chosen.store_path), chosen)
+    store = Store(chosen.store_path)
+    manifest = showing.only_stored(name, catalog, store) or model_for(catalog, chosen)
+    report = showing.report(manifest, catalog, store, chosen)
     if json:
         console.emit(report)
     console.print(f"# {report.declared_in or 'not in the registry'}")
     console.yaml(without_defaults(showing.trusted(report)))
-    console.print(f"\nfor:     {', '.join(manifest.purposes)}")
+    console.print(f"\nfor:     {', '.join(manifest.purposes) or 'not known'}")
     console.print(f"state:   {report.state}")
     if report.pin:
         console.print(f"pinned:  sha256 {report.pin.sha256},")
