@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Callable
 
@@ -14,31 +13,15 @@ from smolpc import __version__
 from smolpc.cli import namespace
 from smolpc.cli.app import quiet_exit
 from smolpc.console import Console
-from smolpc.errors import UsageError
-
-# invoke's words -> ours
-PLAIN = (
-    (r"No idea what '?(.+?)'? is!?$", r"there is no command or option '\1'"),
-    (r"(?s).*required positional arguments: (.+)", r"a value is missing: \1"),
-    (r"Flag <Argument: (\w+).*needed value.*", r"the option --\1 needs a value"),
-    (r"invalid literal for int.*: (.+)", r"\1 is not a whole number"),
-    (r"could not convert string to float: (.+)", r"\1 is not a number"),
-)
 
 
-def plain(text: str) -> str:
-    """A message of invoke's parser in words that a user knows."""
-    for pattern, words in PLAIN:
-        if re.match(pattern, text):
-            return re.sub(pattern, words, text)
-    return text
-
-
-def _usage(parse: Callable[[], None]) -> None:
+def _usage(parse: Callable[[], None], argv: list[str]) -> None:
     try:
         parse()
     except (ParseError, ValueError) as error:
-        wrong = UsageError(plain(str(error)), next_step="smolpc --list   (or: smolpc --help TASK)")
+        from smolpc.cli import mistyped
+
+        wrong = mistyped.explained(error, argv)
         Console().error(wrong)
         raise Exit(code=wrong.code) from error
 
@@ -77,10 +60,13 @@ class SmolpcProgram(Program):
     """`smolpc <task>`: a wrong command line exits with 2, as every usage error does."""
 
     def parse_core(self, argv: list[str] | None) -> None:
-        _usage(lambda: super(SmolpcProgram, self).parse_core(argv))
+        _usage(lambda: super(SmolpcProgram, self).parse_core(argv), argv or [])
 
     def parse_tasks(self) -> None:
-        _usage(super().parse_tasks)
+        _usage(super().parse_tasks, self.argv)
+
+    def parse_cleanup(self) -> None:
+        _usage(super().parse_cleanup, self.argv)  # it refuses `--help nosuch`
 
 
 program = SmolpcProgram(name="smolpc", binary="smolpc", namespace=namespace, version=__version__)

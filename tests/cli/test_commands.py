@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -107,6 +108,49 @@ def test_errors_have_their_exit_code_and_a_next_step(
     assert said.startswith("error: ")
     assert "<Argument" not in said
     assert "next: " in said
+
+
+@pytest.mark.parametrize(
+    ("argv", "what", "next_step"),
+    [
+        (("models.pul",), "did you mean 'models.pull'?", "smolpc --help models.pull"),
+        (("pull", "smollm2"), "did you mean 'models.pull'?", "smolpc --help models.pull"),
+        (("models.list", "models.shw"), "did you mean 'models.show'?", "smolpc --help models.show"),
+        (("--help", "models.pul"), "did you mean 'models.pull'?", "smolpc --help models.pull"),
+        (("models",), "a group of them", "smolpc --list models"),
+        (("xyzzy",), "there is no command 'xyzzy'", "smolpc --list"),
+        (("--xyzzy",), "smolpc has no option '--xyzzy'", "smolpc --help"),
+        (("models.list", "xyzzy"), "know what to do with 'xyzzy'", "smolpc --help models.list"),
+        (("models.list", "--purpos", "x"), "mean '--purpose'?", "smolpc --help models.list"),
+        (("models.pull", "x", "--alow-unpinned"), "--allow-unpinned", "smolpc --help models.pull"),
+        (("models.add",), "a value is missing: 'what'", "smolpc --help models.add"),
+        (("models.estimate", "x", "--ctx", "y"), "whole number", "smolpc --help models.estimate"),
+        (("models.estimate", "x", "--kv-type"), "--kv-type needs", "smolpc --help models.estimate"),
+    ],
+    ids=str,
+)
+def test_a_mistyped_command_line_is_answered_with_what_to_type(
+    argv: tuple[str, ...], what: str, next_step: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*argv) == 2
+    error, why, then = (line.strip() for line in capsys.readouterr().err.splitlines())
+    assert error.startswith("error: ")
+    assert what in error
+    assert "--console" not in why
+    assert why.partition(": ")[0] == "why"
+    assert then == f"next: {next_step}"
+    assert run(*then.split()[2:]) == 0
+
+
+def test_every_option_of_every_models_command_is_explained() -> None:
+    tasks = [name for name in program.namespace.task_names if name.startswith("models.")]
+    assert len(tasks) > 10
+    for name in tasks:
+        body = program.namespace[name].body
+        _, *options = inspect.signature(body).parameters  # the first is the console
+        lacking = [one for one in options if len(getattr(body, "options", {}).get(one, "")) < 5]
+        assert (name, lacking) == (name, [])
+        assert set(body.options) == set(options), name
 
 
 def test_an_error_in_json_is_an_object_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from smolpc import detect
-from smolpc.cli import reference
 from smolpc.schema.fit_report import EstimateReport
 from tests.cli.test_commands import run
 from tests.machines import hosts
@@ -55,9 +54,3 @@ def test_a_wrong_number_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> 
 def test_where_the_numbers_come_from_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("models.estimate", "qwen2.5-coder:7b") == 0
     assert capsys.readouterr().out.count("manifest") == 1
-
-
-def test_every_option_has_its_meaning_in_the_reference() -> None:
-    for option in ("kv-type STR", "gpu-layers INT"):
-        (line,) = (line for line in reference.text().splitlines() if f"`--{option}`" in line)
-        assert len(line.split("|")[2].strip()) > 10
