@@ -25,11 +25,7 @@ def installed(
     """
     records = storage.installed(models_dir)
     wanted = text.lower()
-    digests = {
-        manifest.file.sha256
-        for manifest in manifests
-        if key_of(text) in map(key_of, (manifest.name, *manifest.aliases))
-    }
+    digests = {manifest.file.sha256 for manifest in manifests if key_of(text) in _keys(manifest)}
     for record in records:
         if wanted == record.name or record.sha256 in digests:
             return record
@@ -45,14 +41,26 @@ def installed(
     return begins[0] if begins else None
 
 
+def _keys(manifest: ModelManifest) -> set[str]:
+    return set(map(key_of, (manifest.name, *manifest.aliases)))
+
+
 def require_installed(
     models_dir: Path, text: str, manifests: Iterable[ModelManifest] = ()
 ) -> ModelRecord:
-    """As `installed`, but no such model raises UsageError with a did-you-mean."""
+    """As `installed`, but no such model raises UsageError: with the pull that brings it where
+    one of `manifests` describes it, else with a did-you-mean."""
     manifests = tuple(manifests)
     found = installed(models_dir, text, manifests)
     if found is None:
         here = {record.sha256: record.name for record in storage.installed(models_dir)}
+        known = next((one for one in manifests if key_of(text) in _keys(one)), None)
+        if known is not None:
+            raise UsageError(
+                f"the model {known.short} is not on this machine",
+                why=f"stored here: {', '.join(here.values()) or 'none'}",
+                next_step=f"smolpc models.pull {known.typed}",
+            )
         names = list(here.values())
         names += [alias for one in manifests if one.file.sha256 in here for alias in one.aliases]
         raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from smolpc import files
@@ -167,5 +168,13 @@ def test_names_of_stored_models(store: Store) -> None:
         assert lookup.installed(store.models, text, [aliased]) == record
         assert lookup.installed(store.models, text) is None
     assert lookup.installed(store.models, SHA[:5]) is None
+    other = msgspec.structs.replace(
+        manifest(name="big", data=b"GGUF big"), aliases=("big:7b", "big")
+    )
+    for text in ("big", "BIG:7B"):
+        with pytest.raises(UsageError, match="big:7b is not on this machine") as caught:
+            lookup.require_installed(store.models, text, [aliased, other])
+        assert caught.value.next_step == "smolpc models.pull big:7b"
+        assert caught.value.why == "stored here: tiny"
     with pytest.raises(UsageError, match="did you mean 'tiny:1b'"):
         lookup.require_installed(store.models, "tiny:1", [aliased])
