@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +24,16 @@ MAX_MANIFEST = 4 << 20  # bytes; a usual one has a thousand
 MAX_TEXT = 1 << 20  # bytes of a template, a system prompt, a licence, parameters
 MAX_LAYERS = 10_000
 
+MISSING = re.compile(r"Object missing required field `(.+)`")
+KIND = re.compile(r"Expected `object`")
+MEANT = {
+    "schemaVersion": "2, the only version there is",
+    "layers": f"a list of at most {MAX_LAYERS} layers",
+    "mediaType": "text",
+    "digest": "'sha256:' and 64 hexadecimal digits",
+    "size": "a number of bytes",
+}
+LAYER = "a layer with mediaType, digest and size"
 # \Z, because $ would let a line break through.
 Digest = Annotated[str, msgspec.Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
 
@@ -54,7 +65,19 @@ def read(path: Path) -> Manifest:
     try:
         return msgspec.json.decode(data, type=Manifest)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise refused(f"{path} is not a manifest", str(error)) from error
+        raise refused(f"{path} is not a manifest", plain(str(error))) from error
+
+
+def plain(problem: str) -> str:
+    """What is wrong with a manifest, from msgspec's message, such as
+    "Expected `int`, got `str` - at `$.layers[0].size`"."""
+    what, at, place = problem.partition(" - at `$")
+    where = place.rstrip("`").lstrip(".")
+    if lacking := MISSING.match(what):
+        return f"{where or 'it'} has no {lacking[1]}"
+    if not at:
+        return "it is not a JSON object" if KIND.match(what) else "it is not valid JSON"
+    return f"{where} is not {MEANT.get(where.rpartition('.')[2], LAYER)}"
 
 
 def blob(store: Path, layer: Layer) -> Path:
@@ -99,7 +122,7 @@ def text(store: Path, layer: Layer) -> str:
     try:
         return content(store, layer).decode()
     except UnicodeDecodeError as error:
-        raise refused(f"the layer {layer.digest} is not text", str(error)) from error
+        raise refused(f"the layer {layer.digest} is not text", "its bytes are not UTF-8") from error
 
 
 def _regular(path: Path) -> os.stat_result:

@@ -149,6 +149,35 @@ def test_a_manifest_that_is_none_is_refused(ollama: OllamaStore, text: bytes):
     assert isinstance(problem(ollama), TrustError)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "it is not valid JSON"),
+        ("[]", "it is not a JSON object"),
+        ('{"schemaVersion": 1, "layers": []}', "schemaVersion is not 2, the only version there is"),
+        ('{"schemaVersion": 2}', "it has no layers"),
+        ('{"schemaVersion": 2, "layers": [{}]}', "layers[0] has no mediaType"),
+        (
+            '{"schemaVersion": 2, "layers": [1]}',
+            "layers[0] is not a layer with mediaType, digest and size",
+        ),
+        (
+            '{"schemaVersion": 2, "layers": [{"mediaType": "x", "digest": "../x", "size": 1}]}',
+            "layers[0].digest is not 'sha256:' and 64 hexadecimal digits",
+        ),
+        (
+            '{"schemaVersion": 2, "layers": [{"mediaType": "x", "size": -1}]}',
+            "layers[0].size is not a number of bytes",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_manifest_is_said_in_plain_words(
+    ollama: OllamaStore, text: str, why: str
+):
+    ollama.path("tiny", "1b").write_text(text)
+    assert problem(ollama).why == why
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_manifest_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes):
     path = tmp_path_factory.mktemp("m") / "m"
