@@ -188,8 +188,16 @@ class _Job:
         digest, second = self._bring(places, self.options)
         for place in second if self.pinned not in ("", digest) else ():
             # bytes of two versions may have met, or one mirror is wrong: once more, in one piece
+            sender = host_of(self._last) or shown(self._last)
+            self.reporter.note(
+                f"{self.title}: what {sender} sent is not the pinned file; once more from"
+                f" {host_of(place)}"
+            )
             _discard(self.target)
-            digest, _ = self._bring([place], replace(self.options, streams=1))
+            try:
+                digest, _ = self._bring([place], replace(self.options, streams=1))
+            except NetworkError as error:  # the wrong bytes are the worse news
+                self.reporter.note(f"{self.title}: {error}")
             if digest == self.pinned:
                 break
         if digest != (self.pinned or digest):
