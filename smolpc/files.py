@@ -262,6 +262,12 @@ def explained(error: OSError, path: Path, what: str) -> SmolpcError | None:
             why=f"{error.filename or path}: a file is where a folder should be",
             next_step="choose another folder (the store: SMOLPC_STORE=/another smolpc setup)",
         )
+    if error.errno == errno.ENOENT and error.filename and not Path(error.filename).parent.exists():
+        return PrerequisiteError(
+            f"cannot {what}",
+            why=f"{error.filename}: its folder does not exist and cannot be made",
+            next_step="choose another folder (the store: SMOLPC_STORE=/another smolpc setup)",
+        )
     if error.errno in NOT_ALLOWED:
         return PrerequisiteError(
             f"not allowed to {what}",

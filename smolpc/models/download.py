@@ -75,6 +75,17 @@ def pull(
     return there
 
 
+def on_this_machine(
+    manifest: ModelManifest, store: Store, settings: Settings, reporter: Reporter
+) -> ModelRecord | None:
+    """The record of a model that needs no network: it is in the store, in the folder that all
+    users share, or a file of the user's own. The latter two are linked. Else None."""
+    if own_file(manifest) is not None:
+        return pull(manifest, store, settings, reporter=reporter)
+    manifest = pins.pinned(manifest, store)
+    return _intact(manifest, store.models, reporter) or _local(manifest, store, settings, reporter)
+
+
 def own_file(manifest: ModelManifest) -> Path | None:
     """The file on this machine that the manifest is about: naming it is trusting it."""
     sources = manifest.file.sources

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from smolpc import files
@@ -12,6 +13,7 @@ from smolpc.console import Silent
 from smolpc.errors import UsageError
 from smolpc.models import housekeeping, lookup, storage
 from smolpc.schema.artifact import ModelRecord
+from smolpc.schema.model import Defaults
 from smolpc.store import Store, gc, generations
 from tests.models.manifests import GGUF, SHA, manifest
 
@@ -176,3 +178,17 @@ def test_names_of_stored_models(store: Store) -> None:
     assert lookup.installed(store.models, SHA[:5]) is None
     with pytest.raises(UsageError, match="did you mean 'tiny:1b'"):
         lookup.require_installed(store.models, "tiny:1", [aliased])
+
+
+def test_the_system_prompt_of_the_name_that_was_typed(store: Store) -> None:
+    record = put(store, "tiny", GGUF)
+    plain, pirate, poet = (
+        msgspec.structs.replace(
+            manifest(name=name, data=GGUF), defaults=Defaults(system=text) if text else None
+        )
+        for name, text in (("tiny", ""), ("pirate", "Arr."), ("poet", "Rhyme."))
+    )
+    both = [plain, pirate, poet]
+    assert lookup.system_prompt(record, "POET", both) == "Rhyme."
+    assert lookup.system_prompt(record, "tiny", [plain]) == ""
+    assert lookup.system_prompt(record, "tiny", both) in ("Arr.", "Rhyme.")
