@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 LINE_EVERY = 15.0  # seconds between progress lines when the output is not a terminal
+WIDE = 110  # columns of a terminal that has room for long titles
 EVENT_EVERY = 0.5  # seconds between the progress events of `--json`
 
 
@@ -265,15 +266,19 @@ class Bars:
     def _enter(self) -> RichProgress:
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         with self._lock:
             if self._progress is None:
+                screen = RichConsole(stderr=True, highlight=False)
+                narrow = screen.width < WIDE  # numbers come before the title and the bar
+                title = Column(no_wrap=True, overflow="ellipsis", max_width=24 if narrow else None)
                 self._progress = Progress(
-                    TextColumn("{task.description}"),
-                    BarColumn(bar_width=24),
-                    TextColumn("{task.fields[said]}"),
-                    TimeRemainingColumn(),
-                    console=RichConsole(stderr=True, highlight=False),
+                    TextColumn("{task.description}", table_column=title),
+                    BarColumn(bar_width=8 if narrow else 24),
+                    TextColumn("{task.fields[said]}", table_column=Column(no_wrap=True)),
+                    TimeRemainingColumn(table_column=Column(no_wrap=True)),
+                    console=screen,
                     transient=True,
                 )
                 self._progress.start()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from smolpc.console import human_bytes
+from smolpc.console import Reporter, human_bytes
 from smolpc.errors import BusyError, PrerequisiteError, SmolpcError, SpaceError, TrustError
 
 CHUNK = 1 << 20
@@ -33,6 +33,20 @@ def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> st
             digest.update(buffer[:count])
             on_bytes(count)
     return digest.hexdigest()
+
+
+def sha256_shown(path: Path, title: str, reporter: Reporter) -> str:
+    """sha256 (hex) of a file that takes a while, with progress; `reporter` may stop it."""
+    done = 0
+    with reporter.task(title, total=path.stat().st_size) as task:
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            reporter.check()
+            task.update(done)
+
+        return sha256_file(path, advance)
 
 
 def is_executable(path: Path) -> bool:
@@ -246,6 +260,12 @@ def explained(error: OSError, path: Path, what: str) -> SmolpcError | None:
         return PrerequisiteError(
             f"cannot {what}",
             why=f"{error.filename or path}: a file is where a folder should be",
+            next_step="choose another folder (the store: SMOLPC_STORE=/another smolpc setup)",
+        )
+    if error.errno == errno.ENOENT and error.filename and not Path(error.filename).parent.exists():
+        return PrerequisiteError(
+            f"cannot {what}",
+            why=f"{error.filename}: its folder does not exist and cannot be made",
             next_step="choose another folder (the store: SMOLPC_STORE=/another smolpc setup)",
         )
     if error.errno in NOT_ALLOWED:

@@ -18,12 +18,13 @@ from smolpc.errors import PrerequisiteError
 SECRET = re.compile(
     r"((?:token|password|passwd|secret|authorization|api[_-]?key)[=: ]+)\S+", re.IGNORECASE
 )
+URL_QUERY = re.compile(r"(\w+://[^\s?'\"]+)\?[^\s'\"]*")
 URL_USER = re.compile(r"(\w+://)[^/\s]+@")
 
 
 def mask(text: str) -> str:
-    """`text` without passwords and tokens, for logs and messages."""
-    return URL_USER.sub(r"\1***@", SECRET.sub(r"\1***", text))
+    """`text` without passwords, tokens and the queries of URLs, which may be signatures."""
+    return URL_QUERY.sub(r"\1", URL_USER.sub(r"\1***@", SECRET.sub(r"\1***", text)))
 
 
 GUARD = Path(__file__).with_name("proc_guard.py")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from invoke.context import Context
@@ -28,6 +32,26 @@ class Command(Task[Callable[..., None]]):
         found: list[Argument] = super().get_arguments(ignore_unknown_help)
         self.help = texts
         return found
+
+
+@contextlib.contextmanager
+def terminate_like_ctrl_c() -> Iterator[None]:
+    """A service manager's SIGTERM and a closed terminal take the same way out as Ctrl-C."""
+
+    def raise_interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    wanted = [one for one in known if signal.getsignal(one) is not signal.SIG_IGN]  # nohup
+    before = {one: signal.signal(one, raise_interrupt) for one in wanted}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def quiet_exit() -> None:
@@ -55,7 +79,8 @@ def command(
         def run(_: Context, **options: Any) -> None:
             console = Console(json=bool(options.get("json")), events=events)
             try:
-                function(console, **options)
+                with terminate_like_ctrl_c():
+                    function(console, **options)
             except SmolpcError as error:
                 console.error(error)
                 raise Exit(code=error.code) from error

@@ -39,8 +39,9 @@ def run(
     from smolpc import settings
     from smolpc.cli.setup import summary
     from smolpc.errors import Interrupted, UsageError
-    from smolpc.models import lookup, pins, storage
+    from smolpc.models import download, lookup, pins, storage
     from smolpc.provision.target import catalog_for, host_for, model_for
+    from smolpc.runtime import Message
     from smolpc.runtime.session import open_engine
     from smolpc.store import Store
 
@@ -55,16 +56,23 @@ def run(
     if not text.strip():
         raise UsageError("there is no prompt", next_step="smolpc run --prompt 'your question'")
     store = Store(chosen.store_path)
-    record = None
+    record, system = None, ""
     if model:
         catalog = catalog_for(chosen)
         record = lookup.installed(store.models, model, catalog.models.values())
         if record is None:
-            manifest = pins.pinned(model_for(catalog, chosen), store)
-            record = storage.require(store.models, manifest.sha256, manifest.name)
+            manifest = model_for(catalog, chosen)
+            record = download.on_this_machine(manifest, store, chosen, console.reporter)
+            if record is None:
+                known = pins.pinned(manifest, store)
+                record = storage.require(store.models, known.sha256, known.short)
+        system = lookup.system_prompt(record, model, catalog.models.values())
+    asked: str | list[Message] = text
+    if system and not raw:
+        asked = [Message(role="system", content=system), Message(role="user", content=text)]
     with open_engine(store, chosen, host_for(chosen), model=record) as engine:
         result = engine.generate(
-            text,
+            asked,
             max_tokens=max_tokens,
             temperature=temperature,
             seed=seed,

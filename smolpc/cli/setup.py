@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CHOICES = {
     "profile": "hardware profile by name (default: the best that fits)",
-    "model": "model by name (default: the recommended one)",
+    "model": "model by name (default: a small one that runs everywhere)",
 }
 TRY_NEXT = (
     ('smolpc run "Explain recursion to a ten-year-old"', "ask something else"),

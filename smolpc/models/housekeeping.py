@@ -17,13 +17,15 @@ from smolpc.store import Store, gc, generations
 LOW = 10  # percent of the disk
 
 
-def report(store: Store) -> StorageReport:
-    """The whole store: what each part takes, each model, and the room on its disk."""
+def report(store: Store, machine: Path | None = None) -> StorageReport:
+    """The whole store: what each part takes, each model, and the room on its disk. `machine`:
+    the models folder that all users share."""
     disk = shutil.disk_usage(files.nearest(store.root))
     parts = (
-        ("models", "models", [store.models]),
+        ("models", "models", _complete(store.models)),
+        ("shared", f"models of all users, in {machine}", _complete(machine)),
         ("engines", "engines that were built here", [store.artifacts]),
-        ("downloads", "unfinished or kept downloads", [store.downloads]),
+        ("downloads", "unfinished downloads", [store.downloads, *store.models.glob(".*")]),
         ("sources", "engine source, unpacked; it can be fetched again", [store.sources]),
         ("tools", "build tools that were fetched", [store.tools]),
         ("work", "build trees and temporary files", [store.work, store.tmp]),
@@ -54,8 +56,14 @@ def low_space(store: Store) -> str:
     )
 
 
-def _bytes(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in files.walk(folder))
+def _complete(models: Path | None) -> list[Path]:
+    return [path for path in models.glob("*") if path.name[0] != "."] if models else []
+
+
+def _bytes(path: Path) -> int:
+    """Bytes on the disk: unfinished files have holes, links take nothing."""
+    inside = files.walk(path) if path.is_dir() else [path] if path.is_file() else []
+    return sum(files.allocated(item) for item in inside if not item.is_symlink())
 
 
 def _used(store: Store, record: ModelRecord) -> str:
@@ -117,6 +125,8 @@ def _useless(store: Store, sha256: str, *, unused: bool) -> str:
         return "not a complete model"
     if not storage.has_size(store.models, record):
         return "the file is not as long as it was"
+    if storage.is_damaged(record):
+        return "its bytes are not those that were stored"
     return f"no setup uses {record.name}" if unused and not _used(store, record) else ""
 
 

@@ -69,3 +69,16 @@ def require_installed(
             next_step="smolpc models.storage",
         )
     return found
+
+
+def system_prompt(record: ModelRecord, text: str, manifests: Iterable[ModelManifest]) -> str:
+    """The system prompt that the model brought along, as those of Ollama do; "" for none.
+
+    Of several manifests of the same file the one that `text` names counts.
+    """
+    same = [one for one in manifests if one.file.sha256 == record.sha256 and one.defaults]
+    named = [one for one in same if key_of(text) in map(key_of, (one.name, *one.aliases))]
+    for manifest in named or same:
+        if manifest.defaults is not None:
+            return manifest.defaults.system
+    return ""

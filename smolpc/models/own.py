@@ -160,16 +160,7 @@ def _require_whole(header: GgufHeader, shown: str) -> None:
 
 
 def _digest(path: Path, wanted: Wishes, reporter: Reporter) -> str:
-    done = 0
-    with reporter.task(f"hash {path.name}", total=path.stat().st_size) as task:
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            reporter.check()
-            task.update(done)
-
-        digest = files.sha256_file(path, advance)
+    digest = files.sha256_shown(path, f"hash {path.name}", reporter)
     if wanted.sha256 and digest != wanted.sha256:
         raise TrustError(
             f"{path} is not the file of that digest",

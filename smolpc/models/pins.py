@@ -16,7 +16,7 @@ from smolpc import files
 from smolpc.errors import TrustError, UsageError
 from smolpc.net.places import shown
 from smolpc.schema.base import Bytes, Sha256, Value
-from smolpc.schema.model import ModelManifest
+from smolpc.schema.model import FileSource, ModelManifest
 from smolpc.store import Store
 
 
@@ -74,6 +74,12 @@ def pinned(manifest: ModelManifest, store: Store, *, allow: bool = False) -> Mod
         return msgspec.structs.replace(manifest, file=known)
     if allow or (file.sha256 is not None and not file.unverified):
         return manifest
+    if manifest.file.sources and isinstance(manifest.file.sources[0], FileSource):
+        raise UsageError(
+            f"the file {manifest.short} is not in the store yet",
+            why="nobody has hashed it",
+            next_step=f"smolpc models.pull {manifest.typed}   (it hashes the file and links it)",
+        )
     raise UsageError(
         f"the model {manifest.short} is not pinned: {_what_is_missing(manifest)}",
         why=file.unverified or "its manifest has no sha256",

@@ -161,7 +161,7 @@ def of_manifest(manifest: ModelManifest, known: Mirrors) -> tuple[str, ...]:
 
 
 def tokens(known: Mirrors, env: Mapping[str, str] | None = None) -> tuple[tuple[str, str], ...]:
-    """(host, token) for the hub and the user's own endpoint, for `NetSettings.tokens`.
+    """(origin, token) for the hub and the user's own endpoint, for `NetSettings.tokens`.
 
     From HF_TOKEN, the file HF_TOKEN_PATH, or the file that the hub's own tools keep. It is
     never sent in the clear, except to this machine itself. Raises UsageError for a token that
@@ -182,7 +182,8 @@ def tokens(known: Mirrors, env: Mapping[str, str] | None = None) -> tuple[tuple[
         for endpoint in (known.endpoint, HUB)
         if endpoint.startswith("https://") or is_loopback(endpoint)
     ]
-    return tuple((host, token) for host in dict.fromkeys(map(host_of, endpoints)))
+    origins = (f"{urlsplit(one).scheme}://{host_of(one)}" for one in endpoints)
+    return tuple((origin, token) for origin in dict.fromkeys(origins))
 
 
 def _token_file(env: Mapping[str, str]) -> Path:

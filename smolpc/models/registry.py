@@ -185,6 +185,17 @@ def forget(name: str, catalog: Catalog) -> Path:
     return own[0]
 
 
+def forget_if_made_here(sha256: str, catalog: Catalog) -> None:
+    """Remove the declaration of a model that nothing can fetch again once its file is gone."""
+    for manifest in list(catalog.models.values()):
+        if (
+            manifest.file.sha256 == sha256
+            and not manifest.file.sources
+            and is_own(manifest, catalog)
+        ):
+            forget(manifest.name, catalog)
+
+
 def is_own(manifest: ModelManifest, catalog: Catalog) -> bool:
     """Whether the model is declared in the user's own folder."""
     path = catalog.registry.files.get(manifest.name)

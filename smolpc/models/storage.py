@@ -154,16 +154,13 @@ def mark_damaged(models_dir: Path, record: ModelRecord) -> None:
         _save(folder, msgspec.structs.replace(record, mtime_ns=0))
 
 
+def is_damaged(record: ModelRecord) -> bool:
+    """Whether the file was found to hold other bytes, when it was last hashed."""
+    return record.mtime_ns == 0
+
+
 def _hash(path: Path, reporter: Reporter) -> str:
-    done = 0
-    with reporter.task(f"verify {path.name}", total=path.stat().st_size) as task:
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            task.update(done)
-
-        return files.sha256_file(path, advance)
+    return files.sha256_shown(path, f"verify {path.name}", reporter)
 
 
 def has_size(models_dir: Path, record: ModelRecord) -> bool:

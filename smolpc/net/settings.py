@@ -17,9 +17,8 @@ class NetSettings:
     `proxy` wins over the proxies of the environment (as in pip); NO_PROXY is obeyed either
     way. `ca_bundle` replaces the operating system's certificate store. The certificates of
     `trusted_hosts` ("host" or "host:port") are not checked: every byte is still verified
-    against our own digests. A bearer token of `tokens` goes to exactly its host and port, also
-    after redirects; unencrypted only if the port is named, so that nobody can ask for the
-    token of "hub.example" without TLS.
+    against our own digests. A bearer token of `tokens` goes to exactly its origin (such as
+    "https://hub.example:8443"), also after redirects.
     """
 
     offline: bool = False
@@ -32,7 +31,7 @@ class NetSettings:
     attempts: int = 5  # failures in a row before giving up
     backoff: float = 0.5  # wait after the first failure; doubles, up to 8 s
     longest_wait: float = 60  # a server that asks for more (Retry-After) is given up
-    tokens: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (host[:port], token)
+    tokens: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (origin, token)
 
     @classmethod
     def from_environment(
@@ -45,11 +44,11 @@ class NetSettings:
 
     def token_for(self, url: str) -> str:
         """The bearer token for a request to `url`, or ""."""
-        asked = urlsplit(url)
-        port = asked.port or (443 if asked.scheme == "https" else 80)
-        for place, token in self.tokens:
-            named = urlsplit(f"//{place}")
-            allowed = port == named.port if named.port else (asked.scheme, port) == ("https", 443)
-            if asked.hostname == named.hostname and allowed:
-                return token
-        return ""
+        asked = _origin(url)
+        return next((token for origin, token in self.tokens if _origin(origin) == asked), "")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port (RFC 6454, section 4)."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)

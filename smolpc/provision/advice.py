@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
+import msgspec
+
 from smolpc import files
 from smolpc.catalog import Catalog
 from smolpc.detect import bandwidth
@@ -15,7 +17,7 @@ from smolpc.plan.select import select
 from smolpc.schema.fit import Device
 from smolpc.schema.host import Host
 from smolpc.schema.recommendation import Purpose, Recommendation
-from smolpc.settings import Settings
+from smolpc.settings import Settings, cache_dir
 from smolpc.store import Store, artifacts, generations
 
 
@@ -52,12 +54,33 @@ def _backends(settings: Settings, catalog: Catalog, host: Host) -> tuple[str, ..
         return ("cpu",)
 
 
+def bandwidth_here(*, refresh: bool = False) -> float:
+    """The memory bandwidth in bytes a second, measured once and then remembered: it varies a
+    little from time to time, and the order of the advice should not."""
+    path = cache_dir() / "bandwidth.json"
+    if not refresh:
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            known = msgspec.json.decode(path.read_bytes(), type=float)
+            if known > 0:
+                return known
+    measured = bandwidth.measure()
+    with contextlib.suppress(OSError):  # a home that may not be written to
+        files.write_atomic(path, msgspec.json.encode(measured))
+    return measured
+
+
 def recommend_here(
-    settings: Settings, catalog: Catalog, host: Host, purpose: Purpose, *, measure: bool = True
+    settings: Settings,
+    catalog: Catalog,
+    host: Host,
+    purpose: Purpose,
+    *,
+    measure: bool = True,
+    refresh: bool = False,
 ) -> tuple[float, tuple[Recommendation, ...]]:
     """The memory bandwidth (bytes a second; 0: not measured) and every model of the registry
     for the purpose, best first. `measure`: this machine's bandwidth instead of a table's."""
-    measured = bandwidth.measure() if measure else 0.0
+    measured = bandwidth_here(refresh=refresh) if measure else 0.0
     store = Store(settings.store_path)
     here = machine(
         host,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from smolpc.provision.bring_in import Importer
 from smolpc.schema.model import License, ModelManifest
 from smolpc.schema.quantize_report import MadeReport
 from smolpc.settings import Settings
+from smolpc.store import gc
 
 TYPES = ("F16", "BF16", "F32", "Q8_0")
 # Bytes of the result for each byte of the weights, which mostly are 16-bit numbers.
@@ -65,8 +65,8 @@ def convert(
     models, what = importer.store.models, f"convert {folder.name}"
     with files.explain_os_errors(models, what):
         files.require_space(models, int(weights * GROWTH[wanted] * 1.02), what)
-        with tempfile.TemporaryDirectory(dir=models, prefix=".converting-") as scratch:
-            out = Path(scratch) / "result.gguf"
+        with gc.scratch(importer.store, ".converting-") as scratch:
+            out = scratch / "result.gguf"
             converter.convert(
                 interpreter, tree, folder.resolve(), wanted, out, reporter=importer.reporter
             )

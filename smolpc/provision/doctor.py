@@ -188,6 +188,15 @@ def _setup(store: Store) -> Iterator[Finding]:
             fix="smolpc setup",
         )
         return
+    if storage.is_damaged(record) or not storage.has_size(store.models, record):
+        yield Finding(
+            subject="model",
+            state="missing",
+            found=f"the file of {record.name} is not the one that was stored",
+            cost="no answers",
+            fix=f"smolpc models.pull {record.name}",
+        )
+        return
     yield Finding(
         subject="setup",
         state="ok",

@@ -7,7 +7,6 @@ second time and take the disk for it.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -90,9 +89,8 @@ def quantize(
     with (
         files.explain_os_errors(models, what),
         gc.in_use(importer.store, importer.artifact.key),
-        tempfile.TemporaryDirectory(dir=models, prefix=".quantizing-") as name_of_folder,
+        gc.scratch(importer.store, ".quantizing-") as folder,
     ):
-        folder = Path(name_of_folder)
         plan = _dry_run(importer, source, wanted, imatrix, folder)
         needed = plan.size + source.header.data_offset + plan.size // 50  # padding, and a margin
         files.require_space(models, needed, what)
@@ -246,12 +244,4 @@ def _header(path: Path) -> GgufHeader:
 
 
 def _hash(importer: Importer, path: Path) -> str:
-    done, total = 0, path.stat().st_size
-    with importer.reporter.task(f"hash {path.name}", total=total) as task:
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            task.update(done)
-
-        return files.sha256_file(path, advance)
+    return files.sha256_shown(path, f"hash {path.name}", importer.reporter)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from graphlib import TopologicalSorter
-from types import FrameType
 from typing import Any
 
 from smolpc import files, proc
@@ -54,25 +50,6 @@ def _interrupted() -> Interrupted:
     )
 
 
-@contextmanager
-def _terminate_like_ctrl_c() -> Iterator[None]:
-    """A service manager's SIGTERM and a closed terminal take the same way out as Ctrl-C."""
-
-    def raise_interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), raise_interrupt) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
-
-
 def execute(plan: Plan, work: Work) -> None:
     """Perform every step that is to do. The first failure, or Ctrl-C, stops the others."""
     due = {step.id: step for step in plan.to_do}
@@ -85,16 +62,15 @@ def execute(plan: Plan, work: Work) -> None:
     running: dict[Future[None], Step] = {}
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="step") as pool:
         try:
-            with _terminate_like_ctrl_c():
-                while sorter.is_active():
-                    for name in sorter.get_ready():
-                        step = due[name]
-                        running[pool.submit(kind_of(step).perform, work, step)] = step
-                    # A wait without an end could not be interrupted on Windows.
-                    done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        future.result()
-                        sorter.done(running.pop(future).id)
+            while sorter.is_active():
+                for name in sorter.get_ready():
+                    step = due[name]
+                    running[pool.submit(kind_of(step).perform, work, step)] = step
+                # A wait without an end could not be interrupted on Windows.
+                done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                    sorter.done(running.pop(future).id)
         except KeyboardInterrupt as error:
             _stop_all(stop, running)
             raise _interrupted() from error

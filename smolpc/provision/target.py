@@ -10,7 +10,7 @@ import msgspec
 from smolpc import detect
 from smolpc.catalog import Catalog, load_catalog
 from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
-from smolpc.models import names, pins, places
+from smolpc.models import names, pins, places, registry
 from smolpc.plan import fitness
 from smolpc.plan.requirements import BuildTarget, is_cross
 from smolpc.plan.select import Selection, select
@@ -149,9 +149,16 @@ def _target(
         notes=notes,
         toolchain=toolchain,
         spec=spec,
-        model=pins.pinned(model_for(catalog, settings), store) if with_model else None,
+        model=_model(settings, catalog, store) if with_model else None,
         pipeline_text=catalog.pipeline(settings.pipeline),
     )
+
+
+def _model(settings: Settings, catalog: Catalog, store: Store) -> ModelManifest:
+    """The model to set up, with its digest, under a licence that is allowed."""
+    manifest = model_for(catalog, settings)
+    registry.require_licence(manifest, settings.licenses)
+    return pins.pinned(manifest, store)
 
 
 def _stored(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +21,7 @@ from smolpc.store.layout import Store
 
 IDLE = 3600  # seconds
 NEW = 24 * 3600  # seconds in which an engine that no setup uses yet is kept
+SCRATCH = (".quantizing-", ".converting-")
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
 
 
@@ -151,16 +152,39 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
         (store.sources, "unpacked source; it can be unpacked again"),
         (store.downloads, "downloaded file; it is in the store or can be fetched again"),
     ):
-        garbage += [(path, why) for path in sorted(area.glob("*")) if _collectable(store, path)]
+        garbage += [
+            (path, why)
+            for path in sorted(area.glob("*"))
+            if _collectable(store, path) and path.suffix != ".lock"
+        ]
     return _listed(garbage)
 
 
 def model_leftovers(store: Store) -> list[Garbage]:
-    """What interrupted downloads and removals of models left, where nobody is at work."""
-    waiting = [path for path in sorted(store.downloads.glob("*")) if _collectable(store, path)]
-    return _listed(
-        _interrupted(store, store.models) + [(path, "an unfinished download") for path in waiting]
-    )
+    """What interrupted downloads, removals and other work on models left, where nobody is at
+    work: all of it holds a lock, so it need not be old."""
+    left: list[tuple[Path, str]] = []
+    for path in sorted(store.downloads.glob("*")):
+        if path.is_dir() and not _being_pulled(store, path.name):
+            left.append((path, "an unfinished download"))
+    for path in sorted(store.models.glob(".*")):
+        locked = path.name.startswith((".incoming-", *SCRATCH))
+        if path.is_dir() and (not _being_pulled(store, path.name) if locked else _idle(path)):
+            left.append((path, "an interrupted download or removal"))
+    return _listed(left)
+
+
+@contextlib.contextmanager
+def scratch(store: Store, prefix: str) -> Iterator[Path]:
+    """A folder beside the models for work on one, safe from the collector; gone afterwards.
+    `prefix` is one of SCRATCH."""
+    with tempfile.TemporaryDirectory(dir=store.models, prefix=prefix) as name:
+        lock = _pull_lock(store, Path(name).name)
+        try:
+            with files.lock(lock):
+                yield Path(name)
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def _interrupted(store: Store, *areas: Path) -> list[tuple[Path, str]]:
@@ -189,7 +213,7 @@ def remove_all(store: Store, garbage: list[Garbage]) -> list[Garbage]:
         path = Path(item.path)
         if path.parent not in (store.models, store.downloads):
             files.remove_tree(path)
-        elif not remove_if(store, path, functools.partial(_idle, path)):
+        elif not remove_if(store, path, lambda: True):
             continue
         removed.append(item)
     return removed

@@ -231,7 +231,7 @@ def test_when_no_source_works_the_worst_reason_counts(school: School):
     school.server.add("/wrong.gguf", bytes(len(GGUF)))
     with pytest.raises(TrustError):
         school.pull(manifest(gone, HttpsSource(url=school.server.url("/wrong.gguf"))))
-    with pytest.raises(NetworkError):
+    with pytest.raises(UsageError, match="was made here and cannot be fetched"):
         school.pull(manifest())
 
 
@@ -528,6 +528,31 @@ def test_a_model_that_nobody_pinned_is_trusted_once_and_then_held_to_it(school: 
         with pytest.raises(TrustError):
             school.pull(wanted, allow_unpinned=allow)
     assert storage.installed(school.models) == []
+
+
+def test_the_same_bytes_under_another_name_keep_their_first_name(school: School) -> None:
+    model = build([("general.architecture", "llama")])
+    school.server.add("/one.gguf", model)
+    school.server.add("/two.gguf", model)
+    first = school.pull(manifest(HttpsSource(url=school.server.url("/one.gguf")), data=model))
+    second = unpinned(HttpsSource(url=school.server.url("/two.gguf")), name="second")
+    assert school.pull(second, allow_unpinned=True) == first
+    assert storage.installed(school.models) == [first]
+    assert storage.path_of(school.models, first).read_bytes() == model
+    assert school.pull(second) == first  # its pin leads to the same file
+    assert folders(school) == [first.sha256]
+
+
+def test_an_own_file_needs_no_word_and_is_linked(school: School, tmp_path: Path) -> None:
+    own = tmp_path / "Mein Modell ü.gguf"
+    own.write_bytes(build([("general.architecture", "llama")]))
+    wanted = unpinned(FileSource(path=str(own)), name="mein")
+    record = school.pull(wanted)
+    assert storage.path_of(school.models, record).samefile(own)
+    other = tmp_path / "no model.gguf"
+    other.write_bytes(b"something else")
+    with pytest.raises(TrustError):
+        school.pull(unpinned(FileSource(path=str(other)), name="other"))
 
 
 def test_a_login_page_is_never_pinned(school: School) -> None:

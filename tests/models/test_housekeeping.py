@@ -9,10 +9,12 @@ import msgspec
 import pytest
 
 from smolpc import files
+from smolpc.console import Silent
 from smolpc.errors import UsageError
 from smolpc.models import housekeeping, lookup, storage
 from smolpc.schema.artifact import ModelRecord
-from smolpc.store import Store, generations
+from smolpc.schema.model import Defaults
+from smolpc.store import Store, gc, generations
 from tests.models.manifests import GGUF, SHA, manifest
 
 
@@ -104,15 +106,17 @@ def test_prune_takes_leftovers_and_damage_and_models_only_when_asked(store: Stor
     incoming = store.models / f".incoming-{SHA}"
     incoming.mkdir()
     (incoming / "part").write_bytes(b"half")
-    fresh = store.models / ".incoming-fresh"
-    fresh.mkdir()
-    os.utime(incoming / "part", (1, 1))
-    os.utime(incoming, (1, 1))
-    names = {Path(item.path).name for item in housekeeping.prunable(store)}
-    assert names == {short.sha256, "e" * 64, incoming.name}
-    housekeeping.prune(store)
+    wrong = put(store, "wrong", b"w" * 10)
+    storage.path_of(store.models, wrong).write_bytes(b"W" * 10)
+    storage.verify(store.models, [wrong], Silent())
+    with files.lock(store.models / ".quantizing-x.lock"):
+        (store.models / ".quantizing-x").mkdir()
+        names = {Path(item.path).name for item in housekeeping.prunable(store)}
+        assert names == {short.sha256, wrong.sha256, "e" * 64, incoming.name}
+        housekeeping.prune(store)
     assert storage.installed(store.models) == [kept, spare]
-    assert fresh.exists()
+    (item,) = housekeeping.prune(store)
+    assert Path(item.path).name == ".quantizing-x"  # whoever worked there was killed
     (item,) = housekeeping.prune(store, unused=True)
     assert "spare" in item.why
     assert storage.installed(store.models) == [kept]
@@ -145,14 +149,18 @@ def test_a_pull_that_began_meanwhile_is_left_alone(
 ) -> None:
     incoming = store.models / f".incoming-{SHA}"
     incoming.mkdir()
-    os.utime(incoming, (1, 1))
     listed = housekeeping.prunable(store)
-    (incoming / "new").write_bytes(b"it goes on")
     monkeypatch.setattr(housekeeping, "prunable", lambda *_, **__: listed)
-    assert housekeeping.prune(store) == []
     with files.lock(storage.lock_of(store.models, SHA)):
         assert housekeeping.prune(store) == []
-    assert (incoming / "new").exists()
+    assert incoming.exists()
+
+
+def test_scratch_folders_are_safe_while_they_are_used(store: Store) -> None:
+    with gc.scratch(store, gc.SCRATCH[0]) as folder:
+        assert housekeeping.prunable(store) == []
+        (folder / "result").write_bytes(b"half")
+    assert list(store.models.iterdir()) == []
 
 
 def test_names_of_stored_models(store: Store) -> None:
@@ -178,3 +186,17 @@ def test_names_of_stored_models(store: Store) -> None:
         assert caught.value.why == "stored here: tiny"
     with pytest.raises(UsageError, match="did you mean 'tiny:1b'"):
         lookup.require_installed(store.models, "tiny:1", [aliased])
+
+
+def test_the_system_prompt_of_the_name_that_was_typed(store: Store) -> None:
+    record = put(store, "tiny", GGUF)
+    plain, pirate, poet = (
+        msgspec.structs.replace(
+            manifest(name=name, data=GGUF), defaults=Defaults(system=text) if text else None
+        )
+        for name, text in (("tiny", ""), ("pirate", "Arr."), ("poet", "Rhyme."))
+    )
+    both = [plain, pirate, poet]
+    assert lookup.system_prompt(record, "POET", both) == "Rhyme."
+    assert lookup.system_prompt(record, "tiny", [plain]) == ""
+    assert lookup.system_prompt(record, "tiny", both) in ("Arr.", "Rhyme.")

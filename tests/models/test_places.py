@@ -13,6 +13,7 @@ from smolpc.catalog import load_catalog, resolve_model
 from smolpc.errors import UsageError
 from smolpc.models import places
 from smolpc.models.places import HUB, Mirrors
+from smolpc.net import NetSettings
 from smolpc.schema.model import HttpsSource, HubSource
 from smolpc.settings import Settings
 from tests.models.manifests import SHA, manifest
@@ -145,16 +146,26 @@ TOKEN = "hf_geheim"
 
 def test_the_token_goes_to_the_hub_and_to_the_own_endpoint_only():
     env = {"HF_TOKEN": f" {TOKEN}\n"}
-    assert places.tokens(Mirrors(), env) == (("huggingface.co", TOKEN),)
-    assert places.tokens(SCHOOL, env) == (("hub.school", TOKEN), ("huggingface.co", TOKEN))
+    assert places.tokens(Mirrors(), env) == (("https://huggingface.co", TOKEN),)
+    assert places.tokens(SCHOOL, env) == (
+        ("https://hub.school", TOKEN),
+        ("https://huggingface.co", TOKEN),
+    )
 
 
 def test_the_token_is_not_sent_in_the_clear():
     env = {"HF_TOKEN": TOKEN}
     plain = places.tokens(Mirrors(endpoint="http://hub.school"), env)
-    assert plain == (("huggingface.co", TOKEN),)
+    assert plain == (("https://huggingface.co", TOKEN),)
     local = places.tokens(Mirrors(endpoint="http://127.0.0.1:8000"), env)
-    assert local[0] == ("127.0.0.1:8000", TOKEN)
+    assert local[0] == ("http://127.0.0.1:8000", TOKEN)
+
+
+def test_a_port_keeps_its_scheme():
+    known = places.tokens(Mirrors(endpoint="https://hub.school:8443"), {"HF_TOKEN": TOKEN})
+    settings = NetSettings(tokens=known)
+    assert settings.token_for("https://hub.school:8443/x") == TOKEN
+    assert settings.token_for("http://hub.school:8443/x") == ""
 
 
 def test_the_token_from_a_file(tmp_path: Path):
@@ -163,11 +174,11 @@ def test_the_token_from_a_file(tmp_path: Path):
         {"HF_TOKEN_PATH": str(tmp_path / "token")},
         {"HF_HOME": str(tmp_path)},
     ):
-        assert places.tokens(Mirrors(), env) == (("huggingface.co", TOKEN),)
+        assert places.tokens(Mirrors(), env) == (("https://huggingface.co", TOKEN),)
     kept = tmp_path / ".cache" / "huggingface"
     kept.mkdir(parents=True)
     (kept / "token").write_text(TOKEN)
-    assert places.tokens(Mirrors(), {"HOME": str(tmp_path)}) == (("huggingface.co", TOKEN),)
+    assert places.tokens(Mirrors(), {"HOME": str(tmp_path)}) == (("https://huggingface.co", TOKEN),)
     assert places.tokens(Mirrors(), {"HOME": str(tmp_path / "other")}) == ()
 
 

@@ -79,6 +79,13 @@ class Replace:
 
 
 @dataclass(frozen=True)
+class Headers:
+    """Answer as always, but with these headers."""
+
+    changed: dict[str, str]
+
+
+@dataclass(frozen=True)
 class WebPage:
     """A login page with code 200, as captive portals send."""
 
@@ -105,6 +112,7 @@ Fault = (
     | Redirect
     | Replace
     | WebPage
+    | Headers
     | Crawl
     | IgnoreRange
 )
@@ -326,6 +334,8 @@ class SimServer:
         status, head, body = self._file(resource, fault, headers)
         if resource.length:
             head["Content-Length"] = str(len(body))
+        if isinstance(fault, Headers):
+            head |= fault.changed
         return status, head, body
 
     def _file(

@@ -17,11 +17,11 @@ BAR = 40  # characters
 def storage_(console: Console, json: bool = False) -> None:
     """Show what uses the disk: each part of the store, each model, and what is free."""
     from smolpc import settings
-    from smolpc.models import housekeeping
+    from smolpc.models import access, housekeeping
     from smolpc.store import Store
 
     chosen, _ = settings.load()
-    report = housekeeping.report(Store(chosen.store_path))
+    report = housekeeping.report(Store(chosen.store_path), access.machine_models(chosen))
     if json:
         console.emit(report)
         return
@@ -66,6 +66,7 @@ def _bar(report: StorageReport) -> str:
     help={
         "name": "a stored model: its name, an alias, or the first characters of its digest",
         "force": "also when a setup uses it",
+        "machine": "from the folder that all users of this PC share",
         "dry_run": "only say what would be removed",
     },
 )
@@ -73,20 +74,24 @@ def remove(
     console: Console,
     name: str,
     force: bool = False,
+    machine: bool = False,
     dry_run: bool = False,
     json: bool = False,  # noqa: ARG001
 ) -> None:
-    """Delete one model from the store."""
+    """Delete one model from the store, and the name of one that was made here."""
     from smolpc import files, settings
-    from smolpc.models import housekeeping, lookup
+    from smolpc.models import access, housekeeping, lookup, registry
     from smolpc.provision.target import catalog_for
     from smolpc.store import Store
 
     chosen, _ = settings.load()
-    store = Store(chosen.store_path)
-    record = lookup.require_installed(store.models, name, catalog_for(chosen).models.values())
+    catalog = catalog_for(chosen)
+    store = Store(access.require_machine_store(chosen) if machine else chosen.store_path)
+    record = lookup.require_installed(store.models, name, catalog.models.values())
     with files.explain_os_errors(store.models, f"remove {record.name}"):
         item = housekeeping.remove(store, record, force=force, dry_run=dry_run)
+        if not dry_run and not machine:
+            registry.forget_if_made_here(record.sha256, catalog)
     report_removed(console, [item], dry_run=dry_run)
 
 

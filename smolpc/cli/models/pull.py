@@ -10,7 +10,7 @@ from smolpc.console import Console
     events=True,
     first="name",
     help={
-        "name": "name, hf:owner/repo:file, address or path of a model (default: the recommended)",
+        "name": "name, hf:owner/repo:file, address or path of a model (default: that of setup)",
         "allow_unpinned": "trust the first download of a model whose digest nobody has confirmed",
         "limit": "bytes a second at most, such as 5M or 800k",
         "streams": "connections a file (default: more than one only where that is faster)",

@@ -19,6 +19,7 @@ MARKS = {"fits": "✓", "tight": "⚠", "does-not-fit": "✗"}
         "purpose": "what for: code or chat",
         "all": "every quantization, and the models that do not fit",
         "quick": "take the memory bandwidth from a table instead of measuring it",
+        "refresh": "measure the memory bandwidth again",
     },
 )
 def recommend(
@@ -26,6 +27,7 @@ def recommend(
     purpose: str = "code",
     all: bool = False,  # noqa: A002 - the option's name
     quick: bool = False,
+    refresh: bool = False,
     json: bool = False,
 ) -> None:
     """Rank the known models for this machine: what fits, how fast it will be, and why."""
@@ -36,9 +38,11 @@ def recommend(
     from smolpc.schema.recommendation import RecommendReport
 
     chosen, _ = settings.load()
-    wanted = advice.purpose_of(purpose)
+    wanted = advice.purpose_of(purpose.lower())
     catalog, host = catalog_for(chosen), host_for(chosen)
-    measured, rows = advice.recommend_here(chosen, catalog, host, wanted, measure=not quick)
+    measured, rows = advice.recommend_here(
+        chosen, catalog, host, wanted, measure=not quick, refresh=refresh
+    )
     best = best_of(rows)
     if json:
         console.emit(
@@ -59,8 +63,13 @@ def recommend(
     hidden = len(rows) - len(shown)
     if hidden:
         console.aside(f"{hidden} more: smolpc models.recommend {purpose} --all")
+    if not rows:
+        allowed = f" under the licences {chosen.licenses}" if chosen.licenses else ""
+        console.print(f"The registry knows no confirmed model for {wanted}{allowed}.")
+        console.print("  next: smolpc models.list --all")
+        return
     if not best:
-        console.print("\nNo model fits this machine.")
+        console.print("\nNo model fits this machine: the lines above say what is missing.")
         return
     first = rows[0]
     console.print(f"\nBest for {purpose}: {first.alias}, about {_rate(first)} tokens/s.")

@@ -21,6 +21,7 @@ from smolpc.net.settings import NetSettings
 if TYPE_CHECKING:
     import requests
 
+RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 EXPIRED = (401, 403, 404, 410)  # what a signed URL says when its time is over
 
 
@@ -90,13 +91,18 @@ def _length(response: requests.Response, start: int) -> int | None:
     """Bytes of the body. Raises NoRanges when it is not the piece that was asked for."""
     if response.status_code == HTTPStatus.PARTIAL_CONTENT:
         given = re.fullmatch(
-            r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip()
+            r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)",
+            response.headers.get("Content-Range", "").strip(),
         )
         if given is None or int(given[1]) != start or int(given[2]) < start:
             raise NoRanges
         return int(given[2]) - start + 1
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() else None
+    return _number(response.headers.get("Content-Length", ""))
+
+
+def _number(text: str) -> int | None:
+    """A number of bytes as a header states it; None where it states none that can be."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _whole(response: requests.Response) -> int | None:
@@ -107,7 +113,7 @@ def _whole(response: requests.Response) -> int | None:
         text = response.headers.get("Content-Length", "")
     else:
         return None
-    return int(text) if text.isdecimal() else None
+    return _number(text)
 
 
 class Asker:

@@ -30,6 +30,7 @@ TICK = 0.025  # seconds between two looks of the steering thread
 WATCH_EVERY = 0.25
 LONGEST_NAP = 0.25
 QUIET_TICK = 0.2
+SAY_EVERY = 10.0
 GOODBYE = 2.0  # seconds that streams get to stop
 
 
@@ -78,6 +79,7 @@ class Crew:
         self._introduced: set[int] = set()  # mirrors whose validators are in the state file
         self._unsaved = False  # bytes were taken back, but the state file still claims them
         self._watched = 0.0
+        self._said = -math.inf  # when a user was told that nothing comes
         self._shown = 0
 
     def _resume(self, size: int | None) -> None:
@@ -303,6 +305,10 @@ class Crew:
                 for other in self.mirrors:
                     if other.host == mirror.host:
                         other.ready_at = max(other.ready_at, mirror.ready_at)
+            quiet = serving or now - self._said < SAY_EVERY or mirror.error is not None
+            self._said = self._said if quiet else now
+        if not quiet:
+            self.reporter.note(f"{self.title}: {fault}; trying again")
         self._go_on_without(mirror)
 
     def changed(self, mirror: Mirror) -> None:

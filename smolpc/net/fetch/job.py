@@ -12,9 +12,8 @@ from pathlib import Path
 
 from smolpc import files
 from smolpc.console import Reporter, Task, human_bytes
-from smolpc.errors import Interrupted, NetworkError, SmolpcError, TrustError
+from smolpc.errors import Interrupted, NetworkError, SmolpcError, TrustError, worst_of
 from smolpc.net.fetch import local, state
-from smolpc.net.fetch.mirror import worst_of
 from smolpc.net.fetch.options import Fetched, Options
 from smolpc.net.places import host_of, local_path, shown
 from smolpc.net.settings import NetSettings
@@ -157,7 +156,7 @@ class _Job:
                 failures.append(error)
                 if len(failures) < len(self._groups()):
                     self.reporter.note(f"{self.title}: {error}: trying the next place")
-        raise failures[0] if len(failures) == 1 else worst_of(failures, self.target.name)
+        raise worst_of(failures, self.target.name)
 
     def _groups(self) -> list[list[str]]:
         """Places that are used together: all neighbours in the web, if the file is pinned."""
@@ -188,8 +187,16 @@ class _Job:
         digest, second = self._bring(places, self.options)
         for place in second if self.pinned not in ("", digest) else ():
             # bytes of two versions may have met, or one mirror is wrong: once more, in one piece
+            sender = host_of(self._last) or shown(self._last)
+            self.reporter.note(
+                f"{self.title}: what {sender} sent is not the pinned file; once more from"
+                f" {host_of(place)}"
+            )
             _discard(self.target)
-            digest, _ = self._bring([place], replace(self.options, streams=1))
+            try:
+                digest, _ = self._bring([place], replace(self.options, streams=1))
+            except NetworkError as error:  # the wrong bytes are the worse news
+                self.reporter.note(f"{self.title}: {error}")
             if digest == self.pinned:
                 break
         if digest != (self.pinned or digest):

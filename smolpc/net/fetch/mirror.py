@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from smolpc.errors import NetworkError, SmolpcError, TrustError
+from smolpc.errors import SmolpcError, worst_of
 from smolpc.net.faults import LONGEST_BACKOFF, Passing
 from smolpc.net.places import host_of, shown
 from smolpc.net.settings import NetSettings
@@ -135,14 +135,3 @@ def failure(mirrors: list[Mirror], name: str) -> SmolpcError:
     if len(errors) == 1:
         return errors[0]
     return worst_of(errors, name)
-
-
-def worst_of(errors: Sequence[SmolpcError], name: str) -> SmolpcError:
-    """One error for several: not to be trusted if one of them says so."""
-    worst = next((error for error in errors if isinstance(error, TrustError)), None)
-    kind = TrustError if worst else NetworkError
-    return kind(
-        f"no source of {name} works",
-        why="".join(f"\n    {error}" for error in errors) or "none was named",
-        next_step=(worst or errors[0]).next_step if errors else "smolpc models.list",
-    )
