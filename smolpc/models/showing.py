@@ -55,13 +55,9 @@ def _placed(
 
 
 def _stored(row: ModelRow, record: ModelRecord) -> ModelRow:
-    if _is_damaged(record):
+    if storage.is_damaged(record):
         return msgspec.structs.replace(row, state="damaged")
     return msgspec.structs.replace(row, installed=True)
-
-
-def _is_damaged(record: ModelRecord) -> bool:
-    return record.mtime_ns == 0  # its bytes were found to be others, see `storage.mark_damaged`
 
 
 def _only_here(record: ModelRecord) -> ModelRow:
@@ -126,7 +122,9 @@ def report(
     record = storage.find(store.models, sha256) if sha256 else None
     declared = catalog.registry.files.get(manifest.name)
     state = state_of(manifest, catalog, pin is not None)
-    if record is not None and (_is_damaged(record) or not (declared or manifest.file.sources)):
+    if record is not None and (
+        storage.is_damaged(record) or not (declared or manifest.file.sources)
+    ):
         state = _only_here(record).state
     return ModelReport(
         manifest=without_secrets(manifest),
