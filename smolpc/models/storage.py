@@ -61,6 +61,18 @@ def find(models_dir: Path, sha256: str) -> ModelRecord | None:
     return record if path_of(models_dir, record).is_file() else None
 
 
+def intact(sha256: str, models_dir: Path, reporter: Reporter) -> ModelRecord | None:
+    """The record of a model that is here and unchanged, hashed again where that is in doubt."""
+    there = find(models_dir, sha256)
+    if there is None:
+        return None
+    try:
+        return ensure_unchanged(there, path_of(models_dir, there), reporter)
+    except TrustError as error:
+        reporter.note(f"{error}: it is fetched again")
+        return None
+
+
 def require(models_dir: Path, sha256: str, name: str) -> ModelRecord:
     """The record of a model that must be here. Raises PrerequisiteError."""
     record = find(models_dir, sha256)
