@@ -14,6 +14,7 @@ from typing import Any
 
 from smolpc.errors import TrustError, UsageError
 from smolpc.runtime.devices import Device, Ggml
+from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.log import EngineLog
 
 PACKAGE = "llama_cpp"
@@ -63,9 +64,10 @@ def _bind(folder: Path, lib_dir: Path) -> Bound:
         # GGML_BACKEND_PATH would make ggml load a library that nobody verified.
         with _environment({"LLAMA_CPP_LIB_PATH": str(lib_dir), "GGML_BACKEND_PATH": None}):
             llama = _import(folder / "python" / PACKAGE)
-            log.attach(llama)
-            ggml = Ggml(lib_dir)
-            ggml.load_all(os.fsencode(lib_dir))
+            with ctrl_c_noted():  # the log calls back
+                log.attach(llama)
+                ggml = Ggml(lib_dir)
+                ggml.load_all(os.fsencode(lib_dir))
     except (OSError, RuntimeError, AttributeError, ImportError, SyntaxError) as error:
         raise TrustError(
             "the engine's libraries do not load",

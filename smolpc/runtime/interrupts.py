@@ -12,20 +12,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def _signals() -> list[signal.Signals]:
+    """Ctrl-C, and the others that raise in Python now because somebody asked for it."""
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    others = [signal.Signals[name] for name in names]
+    return [signal.SIGINT, *(one for one in others if callable(signal.getsignal(one)))]
+
+
 @contextmanager
 def ctrl_c_noted() -> Iterator[threading.Event]:
     """Note Ctrl-C in the event, for callbacks to look at; raise KeyboardInterrupt at the end.
 
-    Outside the main thread, which alone receives signals, the event is never set.
+    The same for SIGTERM and SIGHUP where they raise. Outside the main thread, which alone
+    receives signals, the event is never set.
     """
     pressed = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield pressed
         return
-    before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    before = {one: signal.signal(one, lambda *_: pressed.set()) for one in _signals()}
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
     if pressed.is_set():
         raise KeyboardInterrupt

@@ -53,7 +53,8 @@ def create_context(bound: Bound, model: Any, context: int, threads: int) -> Any:
     params.n_ctx = context
     params.n_threads = params.n_threads_batch = threads
     bound.log.lines.clear()
-    handle = bound.llama.llama_init_from_model(model, params)
+    with ctrl_c_noted():  # the engine's log calls back
+        handle = bound.llama.llama_init_from_model(model, params)
     if not handle:
         raise PrerequisiteError(
             f"the engine cannot create a context of {context} tokens",
