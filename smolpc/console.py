@@ -113,19 +113,39 @@ class _CancellableTask:
         self.inner.update(done, total)
 
 
-class _LineTask:
-    """Progress as occasional lines: rate and time left, never a bar."""
+class _Counted:
+    """What progress without a bar knows: how much is done, and since when."""
 
-    def __init__(self, out: TextIO, title: str, total: float | None, unit: str) -> None:
-        self.out, self.title, self.total, self.unit = out, title, total, unit
+    def __init__(self, title: str, total: float | None, unit: str) -> None:
+        self.title, self.total, self.unit = title, total, unit
         self.start = self.last = time.monotonic()
         self.done = 0.0
         self.first: float | None = None
 
-    def update(self, done: float, total: float | None = None) -> None:
+    def note(self, done: float, total: float | None) -> None:
         self.done, self.total = done, total if total is not None else self.total
         if self.first is None:
             self.first = done
+
+    def rate(self, now: float) -> float:
+        """Per second; what was there at the first report does not count."""
+        return (self.done - (self.first or 0)) / max(now - self.start, 1e-6)
+
+    def left(self, now: float) -> float | None:
+        """Seconds; None: not known."""
+        rate = self.rate(now)
+        return (self.total - self.done) / rate if self.total and rate > 0 else None
+
+
+class _LineTask(_Counted):
+    """Progress as occasional lines: rate and time left, never a bar."""
+
+    def __init__(self, out: TextIO, title: str, total: float | None, unit: str) -> None:
+        super().__init__(title, total, unit)
+        self.out = out
+
+    def update(self, done: float, total: float | None = None) -> None:
+        self.note(done, total)
         now = time.monotonic()
         if now - self.last >= LINE_EVERY:
             self.last = now
@@ -135,8 +155,7 @@ class _LineTask:
         return human_bytes(count) if self.unit == "B" else f"{count:.0f}"
 
     def text(self, now: float) -> str:
-        elapsed = max(now - self.start, 1e-6)
-        rate = (self.done - (self.first or 0)) / elapsed
+        rate, left = self.rate(now), self.left(now)
         said = self.amount(self.done)
         if self.total:
             said += f" of {self.amount(self.total)}"
@@ -146,9 +165,7 @@ class _LineTask:
             said += (
                 f", {self.amount(rate)}/s" if self.unit == "B" else f", {rate:.1f} {self.unit}/s"
             )
-            if self.total:
-                said += f", {human_seconds((self.total - self.done) / rate)} left"
-        return said
+        return said + (f", {human_seconds(left)} left" if left is not None else "")
 
 
 class Lines:
@@ -176,34 +193,28 @@ class Lines:
         pass
 
 
-class _EventTask:
+class _EventTask(_Counted):
     """Progress as JSON lines, one every half a second at most."""
 
     def __init__(self, events: Events, title: str, total: float | None, unit: str) -> None:
-        self.events, self.title, self.total, self.unit = events, title, total, unit
-        self.start = self.last = time.monotonic()
-        self.done = 0.0
-        self.first: float | None = None
+        super().__init__(title, total, unit)
+        self.events = events
 
     def update(self, done: float, total: float | None = None) -> None:
-        self.done, self.total = done, total if total is not None else self.total
-        if self.first is None:
-            self.first = done
+        self.note(done, total)
         if time.monotonic() - self.last >= EVENT_EVERY:
             self.report("progress")
 
     def report(self, event: str) -> None:
         self.last = time.monotonic()
-        rate = (self.done - (self.first or 0)) / max(self.last - self.start, 1e-6)
-        left = (self.total - self.done) / rate if self.total and rate > 0 else None
         self.events.write(
             event=event,
             task=self.title,
             done=self.done,
             total=self.total,
             unit=self.unit,
-            rate=rate,
-            seconds_left=left,
+            rate=self.rate(self.last),
+            seconds_left=self.left(self.last),
         )
 
 
