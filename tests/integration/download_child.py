@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import requests  # noqa: F401 - imported once, in the process that the children are forked from
+from urllib3.connection import HTTPConnection
 
 import smolpc.net.fetch.crew  # noqa: F401
 from smolpc import net
 from smolpc.console import Silent
 from smolpc.errors import SmolpcError
+
+BUFFER = 32 << 10  # bytes; Linux doubles it for its own bookkeeping
 
 
 def main(urls: list[str], target: str, answer: str, given: dict[str, Any]) -> None:
@@ -23,6 +27,11 @@ def main(urls: list[str], target: str, answer: str, given: dict[str, Any]) -> No
     options = net.Options(
         chunk=given.pop("chunk"), streams=given.pop("streams"), chunk_digests=chunks
     )
+    # As little as possible on the way: the test counts what the server has sent.
+    HTTPConnection.default_socket_options = [
+        *HTTPConnection.default_socket_options,
+        (socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER),
+    ]
     settings = net.NetSettings(
         backoff=0.01, attempts=6, stall_timeout=given.pop("stall_timeout", 0.4), connect_timeout=5
     )

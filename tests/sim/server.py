@@ -192,7 +192,9 @@ class _Server(ThreadingHTTPServer):
 class SimServer:
     """Use as a context manager. With `tls`, `ca_file` is the private CA to trust."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None, ca_file: str = "") -> None:
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, ca_file: str = "", *, send_buffer: int = 0
+    ) -> None:
         self.resources: dict[str, Resource] = {}
         self.log: list[Request] = []
         self.connections = 0
@@ -201,6 +203,8 @@ class SimServer:
         self._scheme = "https" if tls else "http"
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.simulator = self
+        if send_buffer:  # of each connection, in bytes
+            self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
