@@ -87,7 +87,7 @@ class Work:
         record = storage.find(self.store.models, model.sha256)
         output = str(storage.folder_of(self.store.models, model.sha256))
         if record is not None and storage.has_size(self.store.models, record):
-            done = storage.as_recorded(self.store.models, record)
+            done = storage.seems_recorded(self.store.models, record)
             reason = "" if done else "it was copied or touched: it is hashed again"
             return Known(done=done, reason=reason, output=output, key=record.sha256)
         return Known(

@@ -93,6 +93,18 @@ def test_a_change_whose_time_was_set_back_is_noticed(models: Path, record: Model
         storage.ensure_unchanged(record, path)
 
 
+def test_another_name_for_the_file_is_no_reason_to_plan_anything(
+    models: Path, record: ModelRecord, tmp_path: Path
+):
+    path = storage.path_of(models, record)
+    os.link(path, tmp_path / "another name")
+    assert storage.seems_recorded(models, record)
+    fresh = storage.ensure_unchanged(record, path)
+    assert storage.as_recorded(models, fresh)
+    os.utime(path, ns=(1, 1))
+    assert not storage.seems_recorded(models, fresh)
+
+
 def test_an_unchanged_file_is_not_read_again(
     models: Path, record: ModelRecord, monkeypatch: pytest.MonkeyPatch
 ):
