@@ -17,19 +17,13 @@ import msgspec
 
 from smolpc import files, gguf
 from smolpc.console import Reporter
-from smolpc.errors import (
-    DoNotTrust,
-    PrerequisiteError,
-)
+from smolpc.errors import DoNotTrust, PrerequisiteError
 from smolpc.models import access, pins, registry, storage
 from smolpc.models.access import Access
 from smolpc.models.adopt import adopt
 from smolpc.models.fetch import Fetch, Follower
 from smolpc.schema.artifact import ModelRecord
-from smolpc.schema.model import (
-    FileSource,
-    ModelManifest,
-)
+from smolpc.schema.model import FileSource, ModelManifest
 from smolpc.settings import Settings
 from smolpc.store import Store
 

@@ -24,12 +24,7 @@ from smolpc.errors import (
 from smolpc.models import places, storage
 from smolpc.models.access import Access
 from smolpc.schema.artifact import ModelRecord
-from smolpc.schema.model import (
-    ModelManifest,
-    WheelPart,
-    WheelPartsSource,
-    WheelSource,
-)
+from smolpc.schema.model import ModelManifest, WheelPart, WheelPartsSource, WheelSource
 
 
 class Follower:

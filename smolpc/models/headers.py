@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -12,14 +11,11 @@ from smolpc.net import NetSettings, local_path
 from smolpc.schema.gguf import GgufHeader
 
 
-def header_of(
-    place: str | Path, settings: NetSettings, headers: Mapping[str, str] | None = None
-) -> GgufHeader:
+def header_of(place: str | Path, settings: NetSettings) -> GgufHeader:
     """The header of the model at a path or an http(s) URL; of all its parts if it is split.
 
-    Any part of a split model may be named. `headers` are sent with every request (a token).
-    Raises TrustError when it is not a usable GGUF file, NetworkError, UsageError (no such
-    file), PrerequisiteError (not readable).
+    Any part of a split model may be named. Raises TrustError when it is not a usable GGUF
+    file, NetworkError, UsageError (no such file), PrerequisiteError (not readable).
     """
     path = place if isinstance(place, Path) else local_path(place)
     if path is not None:
@@ -32,6 +28,6 @@ def header_of(
         from smolpc.net.ranges import RangeSource
 
         place = urlunsplit(url._replace(path=f"{before}/{name}"))
-        return RangeSource(place, settings, headers)
+        return RangeSource(place, settings)
 
     return read_model(filename, remote)

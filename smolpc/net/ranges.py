@@ -7,7 +7,7 @@ file from its beginning: then only as much as is needed is taken from that one a
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -31,10 +31,8 @@ class RangeSource:
     bytes of all answers. Raises NetworkError; also when the file changes between two reads.
     """
 
-    def __init__(
-        self, url: str, settings: NetSettings, headers: Mapping[str, str] | None = None
-    ) -> None:
-        self.url, self.settings, self.headers = url, settings, dict(headers or {})
+    def __init__(self, url: str, settings: NetSettings) -> None:
+        self.url, self.settings = url, settings
         self.name = shown(url)
         self.size: int | None = None
         self.transferred = 0
@@ -102,7 +100,7 @@ class RangeSource:
     def _answer(self, at: int, end: int) -> Generator[bytes]:
         """One answer, piece by piece. Sets `_at` to where its first byte belongs."""
         # identity: offsets are those of the file, not of a compressed transfer
-        headers = {**self.headers, "Accept-Encoding": "identity"}
+        headers = {"Accept-Encoding": "identity"}
         if self._ranges:
             last = end - 1 if self.size is None else min(end, self.size) - 1
             headers["Range"] = f"bytes={at}-{last}"

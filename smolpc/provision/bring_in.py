@@ -7,19 +7,30 @@ a failure nothing of it is left.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from smolpc.catalog import Catalog
 from smolpc.console import Reporter
 from smolpc.errors import TrustError
 from smolpc.models import adopt, registry, storage
+from smolpc.provision.target import host_for
 from smolpc.runtime import load_test, session
 from smolpc.schema.artifact import Artifact, ModelRecord, TrustResult
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
+from smolpc.settings import Settings
 from smolpc.store import Store, gc
 
 Register = Callable[[ModelManifest], Path]
+
+
+def importer_for(settings: Settings, catalog: Catalog, reporter: Reporter) -> Importer:
+    """What brings models into this user's store and declares them in this user's recipes."""
+    register = functools.partial(registry.write, catalog=catalog, force=True)
+    store, host = Store(settings.store_path), host_for(settings)
+    return Importer(store, host, register, reporter, licenses=settings.licenses)
 
 
 class Importer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,5 +87,6 @@ def test_a_remote_file_that_is_no_model(sim_server: SimServer, quick: NetSetting
 def test_the_token_is_sent_with_every_part(sim_server: SimServer, quick: NetSettings):
     for number, names in ((1, "ab"), (2, "c"), (3, "de")):
         sim_server.add(f"/m-{number:05d}-of-00003.gguf", part(number, names))
-    header_of(sim_server.url("/m-00002-of-00003.gguf"), quick, {"Authorization": "Bearer t"})
+    settings = replace(quick, tokens=((sim_server.url(""), "t"),))
+    header_of(sim_server.url("/m-00002-of-00003.gguf"), settings)
     assert {request.headers.get("authorization") for request in sim_server.log} == {"Bearer t"}

@@ -169,12 +169,16 @@ def test_redirects_are_followed(sim_server: SimServer, quick: NetSettings):
         assert source.read_at(MB, 10) == DATA[MB : MB + 10]
 
 
-def test_secrets_are_sent_but_never_shown(sim_server: SimServer, quick: NetSettings):
-    sim_server.add("/m.gguf", DATA, user="pupil:s3cret")
-    url = sim_server.url("/m.gguf?signature=s3cret", user="pupil:s3cret")
-    with RangeSource(url, quick, {"X-Token": "s3cret"}) as source:
+@pytest.mark.parametrize("kind", ["login", "token"])
+def test_secrets_are_sent_but_never_shown(sim_server: SimServer, quick: NetSettings, kind: str):
+    user = "pupil:s3cret" if kind == "login" else ""
+    settings = replace(quick, tokens=() if user else ((sim_server.url(""), "s3cret"),))
+    sim_server.add("/m.gguf", DATA, user=user, token="" if user else "s3cret")
+    url = sim_server.url("/m.gguf?signature=s3cret", user=user)
+    with RangeSource(url, settings) as source:
         assert source.read_at(0, 10) == DATA[:10]
-        assert sim_server.log[-1].headers["x-token"] == "s3cret"
+        assert sim_server.log[-1].status == 206
+        assert user or sim_server.log[-1].headers["authorization"] == "Bearer s3cret"
         assert "s3cret" not in source.name
         sim_server.resources["/m.gguf"].fail(Status(500), times=9)
         with pytest.raises(NetworkError) as caught:

@@ -26,26 +26,21 @@ def convert(
     json: bool = False,
 ) -> None:
     """Convert a model with the pinned engine's own converter, prove and store the result."""
-    import functools
     from pathlib import Path
 
     from smolpc import settings
     from smolpc.cli.models.quantize import print_made
     from smolpc.errors import UsageError
-    from smolpc.models import registry
     from smolpc.provision import convert as converting
-    from smolpc.provision.bring_in import Importer
-    from smolpc.provision.target import catalog_for, host_for
-    from smolpc.store import Store
+    from smolpc.provision.bring_in import importer_for
+    from smolpc.provision.target import catalog_for
 
     if not folder:
         raise UsageError("name a folder", next_step="smolpc models.convert DIR --type F16")
     chosen, _ = settings.load()
     catalog = catalog_for(chosen)
-    register = functools.partial(registry.write, catalog=catalog, force=True)
-    store = Store(chosen.store_path)
     report = converting.convert(
-        Importer(store, host_for(chosen), register, console.reporter, licenses=chosen.licenses),
+        importer_for(chosen, catalog, console.reporter),
         catalog,
         chosen,
         Path(folder).expanduser(),

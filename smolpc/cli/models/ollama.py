@@ -33,17 +33,15 @@ def import_ollama(
     json: bool = False,
 ) -> None:
     """Use models that Ollama has downloaded already, without a second copy where possible."""
-    import functools
 
     from invoke.exceptions import Exit
 
     from smolpc import settings
     from smolpc.errors import UsageError
-    from smolpc.models import registry
     from smolpc.models.ollama import listing, stores
     from smolpc.provision import import_ollama as importing
-    from smolpc.provision.bring_in import Importer
-    from smolpc.provision.target import catalog_for, host_for
+    from smolpc.provision.bring_in import importer_for
+    from smolpc.provision.target import catalog_for
     from smolpc.schema.ollama_report import OllamaImportReport, OllamaListReport
     from smolpc.store import Store
 
@@ -67,10 +65,7 @@ def import_ollama(
         return
     wanted = [listing.find(found, name)] if name else found
     ours.prepare()
-    register = functools.partial(registry.write, catalog=catalog, force=True)
-    importer = Importer(
-        ours, host_for(chosen), register, console.reporter, licenses=chosen.licenses
-    )
+    importer = importer_for(chosen, catalog, console.reporter)
     if name:
         done = [importing.import_one(importer, wanted[0], catalog.models)]
     else:

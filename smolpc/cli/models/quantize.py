@@ -29,15 +29,14 @@ def quantize(
     json: bool = False,
 ) -> None:
     """Quantize a model with the engine's own llama-quantize, prove and store the result."""
-    import functools
     from pathlib import Path
 
     from smolpc import settings
     from smolpc.errors import UsageError
-    from smolpc.models import lookup, registry, storage
+    from smolpc.models import lookup, storage
     from smolpc.provision import quantize as quantizing
-    from smolpc.provision.bring_in import Importer
-    from smolpc.provision.target import catalog_for, host_for
+    from smolpc.provision.bring_in import importer_for
+    from smolpc.provision.target import catalog_for
     from smolpc.store import Store
 
     if not source:
@@ -49,10 +48,7 @@ def quantize(
     if not path.is_file():
         record = lookup.require_installed(store.models, source, catalog.models.values())
         path = storage.path_of(store.models, record)
-    register = functools.partial(registry.write, catalog=catalog, force=True)
-    importer = Importer(
-        store, host_for(chosen), register, console.reporter, licenses=chosen.licenses
-    )
+    importer = importer_for(chosen, catalog, console.reporter)
     manifest = catalog.models.get(record.name) if record else None
     report = quantizing.quantize(
         importer,
