@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smolpc.runtime.engine import Engine, Message
+    from smolpc.runtime.engine import Engine
     from smolpc.runtime.session import open_current
     from smolpc.runtime.trust import prove
+    from smolpc.schema.running import Message
 
 __all__ = ["Engine", "Message", "open_current", "prove"]
 
 _HOMES = {
     "Engine": "smolpc.runtime.engine",
-    "Message": "smolpc.runtime.engine",
+    "Message": "smolpc.schema.running",
     "open_current": "smolpc.runtime.session",
     "prove": "smolpc.runtime.trust",
 }

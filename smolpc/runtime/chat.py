@@ -5,16 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any
 
 from smolpc.errors import UsageError
-
-
-class Message(TypedDict):
-    """One turn. `role` is "system", "user" or "assistant"."""
-
-    role: str
-    content: str
+from smolpc.schema.running import Message
 
 
 def render(template: str, messages: Sequence[Message], *, bos: str = "", eos: str = "") -> str:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from smolpc.errors import BusyError, UsageError
 from smolpc.runtime.bindings import bind
-from smolpc.runtime.chat import Message, render
+from smolpc.runtime.chat import render
 from smolpc.runtime.decoding import Decoder, Tally
 from smolpc.runtime.devices import missing_gpu_backends
 from smolpc.runtime.loading import create_context, load_model
@@ -20,6 +20,7 @@ from smolpc.runtime.threadpool import Threadpool
 from smolpc.runtime.vocabulary import Vocabulary
 from smolpc.schema.artifact import Artifact
 from smolpc.schema.result import RunResult
+from smolpc.schema.running import Message
 
 __all__ = ["Engine", "Message"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from smolpc.errors import UsageError
-from smolpc.runtime.chat import Message, render
+from smolpc.runtime.chat import render
+from smolpc.schema.running import Message
 
 CHATML = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
