@@ -41,8 +41,7 @@ def run(
     from smolpc.errors import Interrupted, UsageError
     from smolpc.models import download, lookup, pins, storage
     from smolpc.provision.target import catalog_for, host_for, model_for
-    from smolpc.runtime import Message
-    from smolpc.runtime.session import open_engine
+    from smolpc.runtime import Engine, Message
     from smolpc.store import Store
 
     if max_tokens < 1 or not 0 <= temperature <= 100 or seed < 0:
@@ -70,15 +69,10 @@ def run(
     asked: str | list[Message] = text
     if system and not raw:
         asked = [Message(role="system", content=system), Message(role="user", content=text)]
-    with open_engine(store, chosen, host_for(chosen), model=record) as engine:
+    with Engine.open(record or "", config=chosen, host=host_for(chosen)) as engine:
         result = engine.generate(
-            asked,
-            max_tokens=max_tokens,
-            temperature=temperature,
-            seed=seed,
-            raw=raw,
-            on_text=console.write,
-        )
+            asked, max_tokens=max_tokens, temperature=temperature, seed=seed, raw=raw
+        ).write_to(console.write)
     if json:
         console.emit(result)
     console.print()

@@ -311,11 +311,10 @@ class SayHello:
         return Known(done=Activate().known(work, step).done, seconds=HELLO_SECONDS)
 
     def perform(self, work: Work, _: Step) -> None:
-        from smolpc.runtime.session import open_engine
+        from smolpc.runtime import Engine
 
-        target = work.target
-        with open_engine(work.store, target.settings, target.host) as engine:
-            work.answer = engine.generate(HELLO, max_tokens=64)
+        with Engine.open(config=work.target.settings, host=work.target.host) as engine:
+            work.answer = engine.generate(HELLO, max_tokens=64).result
 
 
 def _require_passed(result: TrustResult, profile: str) -> None:

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from smolpc.runtime.engine import Engine
-    from smolpc.runtime.session import open_current
     from smolpc.runtime.trust import prove
-    from smolpc.schema.running import Message
+    from smolpc.schema.running import Message, Piece, Request, RunSettings, Sampling
 
-__all__ = ["Engine", "Message", "open_current", "prove"]
+__all__ = ["Engine", "Message", "Piece", "Request", "RunSettings", "Sampling", "prove"]
 
 _HOMES = {
     "Engine": "smolpc.runtime.engine",
     "Message": "smolpc.schema.running",
-    "open_current": "smolpc.runtime.session",
+    "Piece": "smolpc.schema.running",
+    "Request": "smolpc.schema.running",
+    "RunSettings": "smolpc.schema.running",
+    "Sampling": "smolpc.schema.running",
     "prove": "smolpc.runtime.trust",
 }
 

@@ -1,134 +1,201 @@
-"""The token loop: prefill, then decode one token at a time. Nothing slow inside it."""
+"""The token loop: prefill, then one engine call per token. Nothing slow inside it."""
 
 from __future__ import annotations
 
+import ctypes
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from smolpc.errors import SmolpcError, UsageError
 from smolpc.runtime.bindings import Bound
+from smolpc.runtime.cache import Cache
 from smolpc.runtime.interrupts import ctrl_c_noted
-from smolpc.runtime.sampling import sampler
-from smolpc.runtime.vocabulary import TextStream, Vocabulary
+from smolpc.runtime.seams import Drafter, NoReuse, Prefix
 
 ABORTED = 2  # llama_decode: the abort callback said stop
+MAX_DRAFT = 64  # tokens that are checked at once
 
 
 class Tally:
     """What one generation did. Seconds count the engine's work, not its caller's."""
 
     def __init__(self) -> None:
-        self.stop = "end"
-        self.text = ""
-        self.generated = 0  # tokens given out, the end token not among them
-        self.decoded = 0  # tokens computed after the prompt
+        self.reused = 0  # prompt tokens that were in the context already
+        self.decoded = 0  # tokens computed after the first one of the answer
+        self.drafted = 0
+        self.accepted = 0
+        self.shifted = 0  # tokens dropped from the context to make room
         self.prefill_seconds = 0.0
         self.decode_seconds = 0.0
         self.first_at = 0.0  # perf_counter when the first token was known
 
 
 class Decoder:
-    """The loop over one context. `run` may be called again and again, not in parallel."""
+    """The loop over one context. `prefix` and a drafter per answer are its two seams."""
 
-    def __init__(self, bound: Bound, context: Any, vocabulary: Vocabulary) -> None:
-        self._bound, self._llama = bound, bound.llama
-        self._context, self._vocabulary = context, vocabulary
+    def __init__(self, bound: Bound, model: Any, context: Any) -> None:
+        self._bound, self._llama, self._context = bound, bound.llama, context
         self._closed = False
+        self._computing = threading.Lock()  # held while the engine works on the context
         self._batch_size = int(self._llama.llama_n_batch(context))
+        self.cache = Cache(self._llama, context)
+        self.prefix: Prefix = NoReuse()
+        # A recurrent state cannot go back, so what was guessed wrong could not be undone.
+        self.can_draft = not (
+            self._llama.llama_model_is_recurrent(model) or self._llama.llama_model_is_hybrid(model)
+        )
+        self._tokens = (self._llama.llama_token * (MAX_DRAFT + 1))()
+        self._all_logits = (ctypes.c_int8 * (MAX_DRAFT + 1))(*[1] * (MAX_DRAFT + 1))
 
-    def close(self) -> None:
-        """The context will be freed: a stream that is still open must not go on."""
+    def close(self, free: Callable[[], None]) -> None:
+        """Wait for the call that is under way, then `free` the context."""
         self._closed = True
+        with self._computing:
+            free()
 
     def require_open(self) -> None:
         """Raise UsageError when the context was freed: the next call would crash."""
         if self._closed:
             raise UsageError(
-                "the engine is closed",
-                why="its 'with' block has ended",
-                next_step="read the stream inside the block, or open the engine again",
+                "the model is closed",
+                why="its engine was closed, or it was unloaded",
+                next_step="read the stream before that, or load the model again",
             )
 
-    def run(
+    def tokens(
         self,
-        tokens: Sequence[int],
-        limit: int,
-        temperature: float,
-        seed: int,
-        *,
-        ignore_end: bool,
-        tally: Tally,
-    ) -> Iterator[str]:
-        """Yield text for at most `limit` tokens after `tokens`, and fill `tally`."""
-        stream = TextStream()
-        try:
-            with sampler(self._llama, temperature, seed) as chain:
-                yield from self._run(tokens, limit, chain, stream, ignore_end, tally)
-        except KeyboardInterrupt:
-            tally.stop = "interrupted"
-        rest = stream.finish()
-        tally.text = stream.text
-        if rest:
-            yield rest
-
-    def _run(
-        self,
-        tokens: Sequence[int],
-        limit: int,
+        prompt: Sequence[int],
         chain: Any,
-        stream: TextStream,
-        ignore_end: bool,
         tally: Tally,
-    ) -> Iterator[str]:
-        llama, context, vocabulary = self._llama, self._context, self._vocabulary
+        stopped: threading.Event,
+        drafter: Drafter | None = None,
+    ) -> Iterator[int]:
+        """The tokens after `prompt`, without end: the caller stops at a limit or end token.
+
+        `chain` is the engine's sampler, `stopped` ends a prefill early. Raises
+        KeyboardInterrupt, SmolpcError, and UsageError when the model is closed meanwhile.
+        """
+        if not self.can_draft:
+            drafter = None
+        try:
+            yield from self._tokens_after(prompt, chain, tally, stopped, drafter)
+        except GeneratorExit:
+            raise
+        except BaseException:
+            with self._computing:
+                if not self._closed:
+                    self.cache.tidy()
+            raise
+
+    def _tokens_after(
+        self,
+        prompt: Sequence[int],
+        chain: Any,
+        tally: Tally,
+        stopped: threading.Event,
+        drafter: Drafter | None,
+    ) -> Iterator[int]:
+        llama, context, held = self._llama, self._context, self.cache.held
         decode, sample, now = llama.llama_decode, llama.llama_sampler_sample, time.perf_counter
+        computing = self._computing
         start = now()
-        self.prefill(tokens)
-        token = sample(chain, context, -1)
+        with computing:
+            self.require_open()
+            tally.reused = self.prefill(prompt, stopped)
+            token = sample(chain, context, -1)
         tally.first_at = now()
         tally.prefill_seconds = tally.first_at - start
         slot = (llama.llama_token * 1)()
         batch = llama.llama_batch_get_one(slot, 1)  # one batch; only its token changes
-        while ignore_end or not vocabulary.is_end(token):
-            tally.generated += 1
-            text = stream.add(vocabulary.piece(token))
-            if text:
-                yield text
-                self.require_open()
-            if tally.generated >= limit:
-                tally.stop = "length"
-                return
+        known = list(prompt) if drafter else []
+        yield token
+        while True:
             start = now()
-            slot[0] = token
-            self._check(decode(context, batch))
-            token = sample(chain, context, -1)
+            if drafter:
+                known.append(token)
+                at_most = min(MAX_DRAFT, self.cache.room - 1)
+                draft = drafter.propose(known, at_most) if at_most > 0 else ()
+                if draft:
+                    with computing:
+                        self.require_open()
+                        found = self._verify(token, draft, chain)
+                    drafter.feedback(len(draft), len(found) - 1)
+                    tally.drafted += len(draft)
+                    tally.accepted += len(found) - 1
+                    tally.decode_seconds += now() - start
+                    tally.decoded += len(found)
+                    yield from found
+                    known += found[:-1]
+                    token = found[-1]
+                    continue
+            with computing:
+                self.require_open()
+                slot[0] = token
+                self._check(decode(context, batch))
+                held.append(token)
+                token = sample(chain, context, -1)
             tally.decode_seconds += now() - start
             tally.decoded += 1
+            yield token
 
-    def prefill(self, tokens: Sequence[int]) -> None:
-        """Empty the context and compute `tokens`, in batches; Ctrl-C stops between operations.
+    def _verify(self, token: int, draft: Sequence[int], chain: Any) -> list[int]:
+        """Compute `token` and `draft` at once; return the tokens that really follow `token`.
 
-        Raises KeyboardInterrupt or SmolpcError.
+        The sampler decides at each position as it would without a draft. It goes on while it
+        agrees with the draft, so the last token returned is the first the draft had wrong, or
+        the one after it.
         """
-        llama, context = self._llama, self._context
-        llama.llama_memory_clear(llama.llama_get_memory(context), True)
-        buffer = (llama.llama_token * len(tokens))(*tokens)
-        with self._interruptible():
-            for begin in range(0, len(tokens), self._batch_size):
-                count = min(self._batch_size, len(tokens) - begin)
+        llama, cache = self._llama, self.cache
+        count = 1 + len(draft)
+        self._tokens[:count] = [token, *draft]
+        batch = llama.llama_batch(
+            n_tokens=count,
+            token=self._tokens,
+            logits=ctypes.cast(self._all_logits, ctypes.POINTER(ctypes.c_int8)),
+        )
+        self._check(llama.llama_decode(self._context, batch))
+        cache.held.append(token)
+        found: list[int] = []
+        for position in range(count):
+            found.append(llama.llama_sampler_sample(chain, self._context, position))
+            if position == len(draft) or found[-1] != draft[position]:
+                break
+            cache.held.append(found[-1])
+        if len(found) < count:
+            cache.tidy()
+        return found
+
+    def prefill(self, prompt: Sequence[int], stopped: threading.Event | None = None) -> int:
+        """Compute `prompt` in batches and return how much of it was in the context already.
+
+        Ctrl-C and `stopped` end it between two operations of the engine. Raises
+        KeyboardInterrupt or SmolpcError.
+        """
+        llama, context, cache = self._llama, self._context, self.cache
+        reused = self.prefix.reuse(cache, prompt)
+        buffer = (llama.llama_token * len(prompt))(*prompt)
+        with self._interruptible(stopped or threading.Event()):
+            for begin in range(reused, len(prompt), self._batch_size):
+                count = min(self._batch_size, len(prompt) - begin)
                 part = (llama.llama_token * count).from_buffer(buffer, begin * 4)
                 self._check(llama.llama_decode(context, llama.llama_batch_get_one(part, count)))
+                cache.held.extend(prompt[begin : begin + count])
+        self.prefix.computed(cache, prompt)
+        return reused
 
     @contextmanager
-    def _interruptible(self) -> Iterator[None]:
+    def _interruptible(self, stopped: threading.Event) -> Iterator[None]:
         """Let Ctrl-C end a long call into the engine, which Python alone would wait for.
 
         Only for prefill: ggml asks per operation, which a single token would feel.
         """
         with ctrl_c_noted() as pressed:
-            callback = self._llama.ggml_abort_callback(lambda _: pressed.is_set())
+            callback = self._llama.ggml_abort_callback(
+                lambda _: pressed.is_set() or stopped.is_set() or self._closed
+            )
             self._llama.llama_set_abort_callback(self._context, callback, None)
             try:
                 yield
@@ -138,6 +205,7 @@ class Decoder:
 
     def _check(self, code: int) -> None:
         if code == ABORTED:
+            self.require_open()
             raise KeyboardInterrupt
         if code != 0:
             raise SmolpcError(

@@ -54,6 +54,8 @@ class Ggml:
         self.memory = base.ggml_backend_dev_memory
         self.memory.argtypes = [c_void_p, POINTER(c_size_t), POINTER(c_size_t)]
         self.memory.restype = None
+        self._buffer_type = base.ggml_backend_dev_buffer_type
+        self._buffer_type.argtypes, self._buffer_type.restype = [c_void_p], c_void_p
         self.proc_address = base.ggml_backend_reg_get_proc_address
         self.proc_address.argtypes, self.proc_address.restype = [c_void_p, c_char_p], c_void_p
 
@@ -63,15 +65,25 @@ class Ggml:
 
     def cpu_function(self, name: str) -> int:
         """Address of a function of the CPU backend, which may be a library of its own."""
-        handle = next(
-            handle
-            for handle in map(self.get, range(self.count()))
-            if KINDS[self.kind(handle)] == "cpu"
-        )
-        address: int | None = self.proc_address(self.registry(handle), name.encode())
+        address: int | None = self.proc_address(self.registry(self._cpu()), name.encode())
         if not address:
             raise AttributeError(f"the CPU backend has no function {name}")
         return address
+
+    def handle(self, name: str) -> int | None:
+        """ggml's pointer to the device of that name, as `Device.name` has it."""
+        wanted = name.encode()
+        handles: list[int] = [self.get(index) for index in range(self.count())]
+        return next((one for one in handles if self.name(one) == wanted), None)
+
+    def cpu_buffer_type(self) -> int:
+        """Where tensors lie in host memory."""
+        address: int = self._buffer_type(self._cpu())
+        return address
+
+    def _cpu(self) -> int:
+        handles: list[int] = [self.get(index) for index in range(self.count())]
+        return next(one for one in handles if KINDS[self.kind(one)] == "cpu")
 
     def _device(self, handle: int) -> Device:
         free, total = c_size_t(), c_size_t()

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from pathlib import Path
 from typing import Any
 
 from smolpc.errors import PrerequisiteError, TrustError, UsageError
 from smolpc.runtime.bindings import Bound
 from smolpc.runtime.interrupts import ctrl_c_noted
+from smolpc.schema.running import RunSettings
 
 MAGIC = b"GGUF"
+FLASH = {"auto": -1, "off": 0, "on": 1}  # enum llama_flash_attn_type, llama.h
 
 
-def load_model(bound: Bound, path: Path, gpu_layers: int) -> Any:
+class TensorOverride(ctypes.Structure):
+    """`struct llama_model_tensor_buft_override`, llama.h: a pattern of names, where they go."""
+
+    _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
+
+
+def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
     """The engine's handle of the model in `path`; `gpu_layers` -1 means all.
 
-    Raises UsageError when there is no file and TrustError when the engine refuses it.
+    Raises UsageError when there is no file or a device has no such name, and TrustError when
+    the engine refuses the file.
     """
     if not path.is_file():
         raise UsageError(
@@ -30,14 +41,27 @@ def load_model(bound: Bound, path: Path, gpu_layers: int) -> Any:
                 why=f"the file does not begin with {MAGIC.decode()}",
                 next_step="smolpc models.verify",
             )
+    memory = settings.memory
     params = bound.llama.llama_model_default_params()
-    params.n_gpu_layers = gpu_layers
+    params.n_gpu_layers = memory.gpu_layers
+    kept = []  # what the engine reads through pointers
+    if memory.gpu_layers == 0 or settings.devices:
+        names = settings.devices if memory.gpu_layers else ()
+        handles = [_device(bound, name) for name in names]
+        kept.append(devices := (ctypes.c_void_p * (len(handles) + 1))(*handles, None))
+        params.devices = ctypes.addressof(devices)
+    if memory.split:
+        most = bound.llama.llama_max_devices()
+        params.tensor_split = (ctypes.c_float * most)(*memory.split[:most])
+    if memory.cpu_experts:
+        kept.append(overrides := _experts_on_cpu(bound, memory.cpu_experts))
+        params.tensor_buft_overrides = ctypes.addressof(overrides)
     bound.log.lines.clear()
     with ctrl_c_noted() as pressed:  # gigabytes may have to be read
         params.progress_callback = bound.llama.llama_progress_callback(
             lambda _, __: not pressed.is_set()
         )
-        model = bound.llama.llama_model_load_from_file(str(path).encode(), params)
+        model = bound.llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise TrustError(
             f"the engine cannot load {path.name}",
@@ -47,15 +71,41 @@ def load_model(bound: Bound, path: Path, gpu_layers: int) -> Any:
     return model
 
 
-def create_context(bound: Bound, model: Any, context: int, threads: int) -> Any:
-    """A context of `context` tokens. Raises PrerequisiteError when memory does not suffice."""
-    params = bound.llama.llama_context_default_params()
-    params.n_ctx = context
-    params.n_threads = params.n_threads_batch = threads
+def _device(bound: Bound, name: str) -> int:
+    handle = bound.ggml.handle(name)
+    if handle is None:
+        raise UsageError(
+            f"the engine has no device {name}",
+            why=f"it has {', '.join(device.name for device in bound.devices) or 'none'}",
+            next_step="smolpc doctor",
+        )
+    return handle
+
+
+def _experts_on_cpu(bound: Bound, layers: int) -> Any:
+    """The matrices of all experts in the first `layers` layers, kept in host memory."""
+    numbers = "|".join(map(str, range(layers)))
+    pattern = rf"blk\.({numbers})\.ffn_(up|down|gate|gate_up)_(ch|)exps"
+    on_cpu = TensorOverride(pattern.encode(), bound.ggml.cpu_buffer_type())
+    return (TensorOverride * 2)(on_cpu, TensorOverride())
+
+
+def create_context(bound: Bound, model: Any, settings: RunSettings) -> Any:
+    """A context as `settings` want it. Raises PrerequisiteError when memory does not suffice."""
+    memory, llama = settings.memory, bound.llama
+    params = llama.llama_context_default_params()
+    params.n_ctx = memory.context
+    params.n_batch, params.n_ubatch = memory.batch, memory.ubatch
+    params.n_threads = settings.threads
+    params.n_threads_batch = settings.batch_threads or settings.threads
+    params.flash_attn_type = FLASH[memory.flash]
+    params.type_k = params.type_v = getattr(llama, f"GGML_TYPE_{memory.kv_type.upper()}")
+    params.swa_full = memory.full_window
     bound.log.lines.clear()
     with ctrl_c_noted():  # the engine's log calls back
-        handle = bound.llama.llama_init_from_model(model, params)
+        handle = llama.llama_init_from_model(model, params)
     if not handle:
+        context = memory.context
         raise PrerequisiteError(
             f"the engine cannot create a context of {context} tokens",
             why=bound.log.tail() or "probably there is not enough memory",

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# llama.cpp's own defaults (common/common.h, common_params_sampling).
-TOP_K = 40
-TOP_P = 0.95
-MIN_P = 0.05
+from smolpc.schema.running import Request
+
+if TYPE_CHECKING:
+    from smolpc.runtime.loaded import Loaded
 
 
 @contextmanager
-def sampler(llama: Any, temperature: float, seed: int) -> Iterator[Any]:
-    """A sampler chain for one generation, freed at the end.
-
-    Temperature 0 always takes the likeliest token; above it the choice is drawn, and the
-    same `seed` draws the same.
-    """
+def sampler(loaded: Loaded, request: Request, seed: int) -> Iterator[Any]:
+    """A sampler chain for one answer, freed at the end. The same `seed` draws the same."""
+    llama, wanted = loaded.bound.llama, request.sampling
     chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
     links = (
         [llama.llama_sampler_init_greedy()]
-        if temperature <= 0
+        if wanted.temperature <= 0
         else [
-            llama.llama_sampler_init_top_k(TOP_K),
-            llama.llama_sampler_init_top_p(TOP_P, 1),
-            llama.llama_sampler_init_min_p(MIN_P, 1),
-            llama.llama_sampler_init_temp(temperature),
+            llama.llama_sampler_init_top_k(wanted.top_k),
+            llama.llama_sampler_init_top_p(wanted.top_p, 1),
+            llama.llama_sampler_init_min_p(wanted.min_p, 1),
+            llama.llama_sampler_init_temp(wanted.temperature),
             llama.llama_sampler_init_dist(seed),
         ]
     )

@@ -26,6 +26,8 @@ from smolpc.runtime.bindings import Bound, bind
 from smolpc.runtime.layout import abi_table, wrong_defaults
 from smolpc.runtime.loading import create_context, load_model
 from smolpc.runtime.vocabulary import Vocabulary
+from smolpc.schema.fit import FitSettings
+from smolpc.schema.running import RunSettings
 
 MARKER = "smolpc-trust-report "
 THREADS = 2  # more than one, so that splitting the work is tested too
@@ -44,12 +46,18 @@ def broken_libraries(folder: Path) -> dict[str, str]:
     return broken
 
 
+def plain(context: int, gpu_layers: int) -> RunSettings:
+    """Settings for a test: `context` in tokens, 0 for the trained one; -1 for all layers."""
+    return RunSettings(memory=FitSettings(context=context, gpu_layers=gpu_layers), threads=THREADS)
+
+
 def logits(bound: Bound, model_path: Path, tokens: list[int], layers: int, step: int) -> Any:
     """Logits after each batch of `step` tokens, with `layers` on the GPU (-1: all)."""
     llama = bound.llama
-    model = load_model(bound, model_path, layers)
+    settings = plain(0, layers)
+    model = load_model(bound, model_path, settings)
     size = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
-    context = create_context(bound, model, 0, THREADS)
+    context = create_context(bound, model, settings)
     rows = {}
     for begin in range(0, len(tokens), step):
         part = (llama.llama_token * step)(*tokens[begin : begin + step])
@@ -96,7 +104,7 @@ def loaded(folder: Path, lib_dir: str, model_path: Path, _: list[int]) -> dict[s
         bound = bind(folder, lib_dir)
         found["devices"] = bound.devices
         llama = bound.llama
-        model = load_model(bound, model_path, 0)
+        model = load_model(bound, model_path, plain(CONTEXT, 0))
         text = ctypes.create_string_buffer(256)
         llama.llama_model_desc(model, text, len(text))
         handle = llama.llama_model_get_vocab(model)
@@ -120,7 +128,7 @@ def loaded(folder: Path, lib_dir: str, model_path: Path, _: list[int]) -> dict[s
 def decoded(bound: Bound, model: Any, vocabulary: Vocabulary) -> Iterator[list[float]]:
     """The logits after a short text, and after each of the likeliest tokens that follow it."""
     llama = bound.llama
-    context = create_context(bound, model, CONTEXT, THREADS)
+    context = create_context(bound, model, plain(CONTEXT, 0))
     tokens = vocabulary.tokens(TEXT) or [0]
     for _ in range(STEPS):
         batch = (llama.llama_token * len(tokens))(*tokens)

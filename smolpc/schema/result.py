@@ -10,7 +10,7 @@ class RunResult(Value, kw_only=True):
 
     format: int = 1
     text: str
-    stop: str  # "end", "length", "interrupted"
+    stop: str  # "end", "length", "stop" (a stop string), "interrupted"
     prompt_tokens: int
     generated_tokens: int
     time_to_first_token: float
@@ -27,4 +27,8 @@ class RunResult(Value, kw_only=True):
     artifact: str
     seed: int
     temperature: float
+    stop_string: str = ""  # which of the stop strings ended it
+    reused_tokens: int = 0  # of the prompt: not computed again
+    drafted_tokens: int = 0  # guessed by speculation
+    accepted_tokens: int = 0  # of those: right
     notes: tuple[str, ...] = ()

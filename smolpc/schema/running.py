@@ -60,5 +60,5 @@ class RunSettings(Value, kw_only=True):
     batch_threads: int = 0  # while reading the prompt; 0: as many as `threads`
     speculation: Speculation = "auto"
     draft_model: str = ""  # name of an installed model, for speculation "draft"
-    devices: tuple[str, ...] = ()  # the engine's names of the GPUs to use; (): none
+    devices: tuple[str, ...] = ()  # the engine's names of the GPUs to use; (): all it has
     cpu_variant: str = ""  # file stem of a CPU library of an all-variants engine; "": the loader's

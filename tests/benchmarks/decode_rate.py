@@ -20,8 +20,9 @@ from pathlib import Path
 import psutil
 
 from smolpc import proc
-from smolpc.runtime.engine import Engine, drain
-from smolpc.store import artifacts
+from smolpc.runtime.engine import Engine
+from smolpc.schema.fit import FitSettings
+from smolpc.schema.running import RunSettings
 
 FLOOR = 0.95  # what we promise
 
@@ -48,15 +49,15 @@ def in_process(args: argparse.Namespace) -> float:
 
 def measure(args: argparse.Namespace) -> float:
     """The in-process side: load, warm up, decode."""
-    artifact = artifacts.open_verified(args.artifact)
-    with Engine(args.artifact, args.model, artifact=artifact, threads=args.threads) as engine:
-        text = engine.vocabulary.tokens(
+    settings = RunSettings(memory=FitSettings(context=4096), threads=args.threads)
+    with Engine.open(args.model, artifact=args.artifact, settings=settings) as engine:
+        text = engine.loaded().vocabulary.tokens(
             "The quick brown fox jumps over the lazy dog. " * args.depth
         )
         for count in (8, args.tokens):  # the first round is the warm-up
             # the first token comes from the prompt, so one more is asked for
-            pieces = engine.complete(text[: args.depth], max_tokens=count + 1, ignore_end=True)
-            rate = drain(pieces).decode_rate
+            answer = engine.complete(text[: args.depth], max_tokens=count + 1, ignore_end=True)
+            rate = answer.result.decode_rate
     return rate
 
 

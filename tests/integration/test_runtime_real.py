@@ -14,15 +14,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from smolpc.errors import BusyError, PrerequisiteError, TrustError, UsageError
+from smolpc.errors import PrerequisiteError, TrustError, UsageError
 from smolpc.runtime import abi, trust
 from smolpc.runtime.bindings import bind
-from smolpc.runtime.engine import Engine, Message, drain
+from smolpc.runtime.engine import Engine, Message
+from smolpc.runtime.loaded import Loaded, Model
 from smolpc.runtime.loading import create_context
 from smolpc.schema.artifact import Artifact
+from smolpc.schema.fit import FitSettings
+from smolpc.schema.running import Request, RunSettings
 from smolpc.store import artifacts
 
 pytestmark = pytest.mark.integration
+
+
+def with_context(tokens: int, **more: int) -> RunSettings:
+    return RunSettings(memory=FitSettings(context=tokens, **more), threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +38,15 @@ def manifest(real_artifact: Path) -> Artifact:
 
 
 @pytest.fixture(scope="module")
-def engine(real_artifact: Path, real_model: Path, manifest: Artifact) -> Iterator[Engine]:
-    with Engine(real_artifact, real_model, artifact=manifest, threads=2, context=1024) as loaded:
-        yield loaded
+def engine(real_artifact: Path, real_model: Path) -> Iterator[Engine]:
+    with Engine.open(real_model, artifact=real_artifact, settings=with_context(1024)) as opened:
+        yield opened
 
 
 def test_it_answers_and_reports(engine: Engine, manifest: Artifact) -> None:
-    shown: list[str] = []
-    result = engine.generate("Say hello.", max_tokens=16, on_text=shown.append)
+    stream = engine.generate("Say hello.", max_tokens=16)
+    shown = [piece.text for piece in stream]
+    result = stream.result
     assert result.text == "".join(shown)
     assert result.text.strip()
     assert 1 <= result.generated_tokens <= 16
@@ -57,7 +65,7 @@ def test_temperature_zero_repeats_and_a_seed_repeats(engine: Engine) -> None:
         return [
             engine.generate(
                 "Tell me a story.", max_tokens=24, temperature=temperature, seed=seed
-            ).text
+            ).result.text
             for seed in seeds
         ]
 
@@ -68,26 +76,29 @@ def test_temperature_zero_repeats_and_a_seed_repeats(engine: Engine) -> None:
 
 def test_a_conversation_and_a_prompt_are_the_same_thing(engine: Engine) -> None:
     messages = [Message(role="user", content="What is 2+2?")]
-    same = [engine.generate(prompt, max_tokens=8).text for prompt in ("What is 2+2?", messages)]
-    assert same[0] == same[1]
+    first = engine.generate("What is 2+2?", max_tokens=8).result
+    assert first.text == engine.generate(messages, max_tokens=8).result.text
 
 
 def test_raw_goes_in_as_it_is(engine: Engine) -> None:
-    result = engine.generate("Once upon a time", max_tokens=4, raw=True)
+    result = engine.generate("Once upon a time", max_tokens=4, raw=True).result
     assert result.prompt_tokens < 8
     assert result.stop == "length"
 
 
 def test_the_model_ends_its_turn(engine: Engine) -> None:
-    result = engine.generate("What is the capital of France? Answer in one word.", max_tokens=200)
+    result = engine.generate(
+        "What is the capital of France? Answer in one word.", max_tokens=200
+    ).result
     assert result.stop == "end"
     assert "Paris" in result.text
     assert "<|im_end|>" not in result.text
 
 
 def test_non_ascii_text_comes_out_whole(engine: Engine) -> None:
-    tokens = engine.vocabulary.tokens("naïve 日本語 ☕ 🎉")
-    data = b"".join(engine.vocabulary.piece(token) for token in tokens)
+    vocabulary = engine.loaded().vocabulary
+    tokens = vocabulary.tokens("naïve 日本語 ☕ 🎉")
+    data = b"".join(vocabulary.piece(token) for token in tokens)
     assert data.decode().strip() == "naïve 日本語 ☕ 🎉"
 
 
@@ -97,7 +108,7 @@ def test_a_prompt_that_does_not_fit_is_never_cut(engine: Engine) -> None:
 
 
 def test_the_end_of_the_context_is_said(engine: Engine) -> None:
-    result = drain(engine.complete([30] * 1014, ignore_end=True))
+    result = engine.complete([30] * 1014, ignore_end=True).result
     assert result.stop == "length"
     assert result.generated_tokens == 10
     assert "1024 tokens is full" in result.notes[-1]
@@ -111,26 +122,26 @@ def test_ctrl_c_while_answering_keeps_what_was_said(engine: Engine) -> None:
         if len(shown) == 3:
             raise KeyboardInterrupt
 
-    result = engine.generate("Tell me a story.", max_tokens=200, on_text=press_after_three)
+    result = engine.generate("Tell me a story.", max_tokens=200).write_to(press_after_three)
     assert result.stop == "interrupted"
     assert result.text == "".join(shown)
-    assert engine.generate("Say hello.", max_tokens=4).generated_tokens > 0
+    assert engine.generate("Say hello.", max_tokens=4).result.generated_tokens > 0
 
 
 def test_ctrl_c_while_reading_the_prompt_ends_it(engine: Engine) -> None:
-    tokens = engine.vocabulary.tokens("word " * 1000)[:1000]
+    tokens = engine.loaded().vocabulary.tokens("word " * 1000)[:1000]
     timer = threading.Timer(0.05, _thread.interrupt_main)
     timer.start()
-    result = drain(engine.complete(tokens, max_tokens=2000))
+    result = engine.complete(tokens, max_tokens=2000).result
     timer.join()
     assert result.stop == "interrupted"
-    assert engine.generate("Say hello.", max_tokens=4).generated_tokens > 0
+    assert engine.generate("Say hello.", max_tokens=4).result.generated_tokens > 0
 
 
 def test_it_works_from_another_thread(engine: Engine) -> None:
     results = []
     thread = threading.Thread(
-        target=lambda: results.append(engine.generate("Say hello.", max_tokens=4))
+        target=lambda: results.append(engine.generate("Say hello.", max_tokens=4).result)
     )
     thread.start()
     thread.join()
@@ -138,20 +149,19 @@ def test_it_works_from_another_thread(engine: Engine) -> None:
 
 
 def test_an_engine_answers_one_prompt_at_a_time(engine: Engine) -> None:
-    """Two at once would share one context: a crash, or another prompt's words."""
-    first = engine.stream("Count to ten.", max_tokens=8)
-    assert next(first) is not None
-    with pytest.raises(BusyError):
-        next(engine.stream("Name a colour.", max_tokens=8))
+    """Two at once would share one context: a crash, or another prompt's words. In one thread
+    the second could only wait for ever."""
+    first = engine.generate("Count to ten.", max_tokens=8)
+    assert next(first).text
+    with pytest.raises(UsageError, match="unfinished answer"):
+        next(engine.generate("Name a colour.", max_tokens=8))
     first.close()
-    assert engine.generate("Name a colour.", max_tokens=4).generated_tokens
+    assert engine.generate("Name a colour.", max_tokens=4).result.generated_tokens
 
 
-def test_a_stream_ends_with_its_engine(
-    real_artifact: Path, real_model: Path, manifest: Artifact
-) -> None:
-    with Engine(real_artifact, real_model, artifact=manifest, threads=2, context=256) as own:
-        pieces = own.stream("Count to ten.", max_tokens=50)
+def test_a_stream_ends_with_its_engine(real_artifact: Path, real_model: Path) -> None:
+    with Engine.open(real_model, artifact=real_artifact, settings=with_context(256)) as own:
+        pieces = own.generate("Count to ten.", max_tokens=50)
         next(pieces)
     with pytest.raises(UsageError):
         list(pieces)
@@ -160,43 +170,48 @@ def test_a_stream_ends_with_its_engine(
 
 
 def test_the_context_is_clamped_to_what_the_manifest_knows(
-    real_artifact: Path, real_model: Path, manifest: Artifact
+    engine: Engine, manifest: Artifact, real_model: Path
 ) -> None:
-    with Engine(
-        real_artifact, real_model, artifact=manifest, threads=1, context=900, trained_context=512
-    ) as small:
-        result = small.generate("Hi", max_tokens=1)
+    model = Model(path=real_model, name="small", trained_context=512)
+    small = Loaded(engine.bound, manifest, model, with_context(900))
+    result = small.generate(Request(prompt="Hi", max_tokens=1)).result
+    small.close()
     with pytest.raises(UsageError, match="closed"):
-        small.generate("Hi")
+        small.generate(Request(prompt="Hi"))
     assert result.context == 512
     assert "cut from 900 to 512" in result.notes[0]
 
 
-def test_a_missing_gpu_is_said(real_artifact: Path, real_model: Path, manifest: Artifact) -> None:
+def test_a_missing_gpu_is_said(
+    engine: Engine, real_artifact: Path, real_model: Path, manifest: Artifact
+) -> None:
     wanted = msgspec.structs.replace(manifest.requirements, backends=("cpu", "cuda"))
     claims = msgspec.structs.replace(manifest, requirements=wanted)
-    with Engine(real_artifact, real_model, artifact=claims, threads=1, context=256) as loaded:
-        assert "cuda registered no device" in loaded.generate("Hi", max_tokens=1).notes[0]
+    loaded = Loaded(engine.bound, claims, Model(path=real_model, name="m"), with_context(256))
+    assert "cuda registered no device" in loaded.notes[0]
+    loaded.close()
     assert trust.prove(real_artifact, claims).verdict == "failed"
 
 
 @pytest.mark.parametrize("damage", ["missing", "not gguf", "cut", "empty"])
 def test_a_bad_model_file_is_an_error_and_no_crash(
-    real_artifact: Path, manifest: Artifact, tmp_path: Path, damage: str
+    real_artifact: Path, tmp_path: Path, damage: str
 ) -> None:
     path = tmp_path / "modèle cassé.gguf"
     data = (trust.DATA / "selfcheck.gguf").read_bytes()
     if damage != "missing":
         path.write_bytes({"not gguf": b"MZ" + data, "cut": data[:300_000], "empty": b""}[damage])
     with pytest.raises((UsageError, TrustError)) as caught:
-        Engine(real_artifact, path, artifact=manifest, threads=1)
+        Engine.open(path, artifact=real_artifact, settings=with_context(256))
     assert caught.value.why
     assert "modèle cassé" in caught.value.what
 
 
 def test_an_impossible_context_is_an_error_and_no_crash(engine: Engine) -> None:
     with pytest.raises(PrerequisiteError, match="cannot create a context"):
-        create_context(engine.bound, engine._model, 1 << 24, 1)  # 400 GB of cache
+        create_context(
+            engine.bound, engine.loaded().handle, with_context(1 << 24)
+        )  # 400 GB of cache
 
 
 def test_one_artifact_per_process(engine: Engine, tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""One answer: the token ids of the loop become text, and in the end a result."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from smolpc.errors import UsageError
+from smolpc.runtime.decoding import Tally
+from smolpc.runtime.sampling import sampler
+from smolpc.runtime.vocabulary import TextStream
+from smolpc.schema.result import RunResult
+from smolpc.schema.running import Piece, Request
+
+if TYPE_CHECKING:
+    from smolpc.runtime.loaded import Loaded
+
+
+class Answer:
+    """How one answer came about; `result` sums it up."""
+
+    def __init__(
+        self, loaded: Loaded, request: Request, prompt: Sequence[int], notes: tuple[str, ...]
+    ) -> None:
+        self.loaded, self.request, self.prompt, self.notes = loaded, request, prompt, notes
+        self.started = time.perf_counter()
+        self.tally = Tally()
+        self.stop, self.generated = "end", 0
+        asked = request.sampling.seed
+        self.seed = secrets.randbits(32) if asked is None else asked
+        room = loaded.context - len(prompt)
+        if not prompt:
+            raise UsageError("the prompt is empty", next_step="smolpc run --prompt 'your question'")
+        if room < 1:
+            raise UsageError(
+                f"the prompt has {len(prompt)} tokens, the context holds {loaded.context}",
+                why="one more is needed for the answer, and a prompt is never cut silently",
+                next_step=f"shorten it, or: smolpc run --context {len(prompt) + 512}"
+                " --prompt '...' (up to what the model was trained for)",
+            )
+        self.limit = room if request.max_tokens is None else min(request.max_tokens, room)
+        self.room = room
+
+    def pieces(
+        self, stopped: threading.Event, *, ignore_end: bool = False
+    ) -> Generator[Piece, None, RunResult]:
+        """Yield the text as it comes; Ctrl-C and `stopped` end it with what was said so far.
+
+        `ignore_end` goes on after the model's end of turn, for measurements.
+        """
+        loaded, text = self.loaded, TextStream()
+        if not loaded.turns.take(stopped.is_set):
+            self.stop = "interrupted"
+            return self.result("")
+        try:
+            with sampler(loaded, self.request, self.seed) as chain:
+                tokens = loaded.decoder.tokens(
+                    self.prompt, chain, self.tally, stopped, loaded.drafter(self.request)
+                )
+                yield from self._pieces(tokens, text, stopped, ignore_end)
+        except KeyboardInterrupt:
+            self.stop = "interrupted"
+        finally:
+            loaded.turns.give()
+        rest = text.finish()
+        if rest:
+            yield Piece(text=rest)
+        return self.result(text.text)
+
+    def _pieces(
+        self,
+        tokens: Iterator[int],
+        text: TextStream,
+        stopped: threading.Event,
+        ignore_end: bool,
+    ) -> Generator[Piece, None, None]:
+        is_end, piece_of = self.loaded.vocabulary.is_end, self.loaded.vocabulary.piece
+        since = 0  # tokens since the last piece
+        for token in tokens:
+            if stopped.is_set():
+                self.stop = "interrupted"
+                return
+            if is_end(token) and not ignore_end:
+                return
+            self.generated += 1
+            since += 1
+            part = text.add(piece_of(token))
+            if part:
+                yield Piece(text=part, tokens=since)
+                since = 0
+            if self.generated >= self.limit:
+                self.stop = "length"
+                if self.limit == self.room:
+                    self.notes += (
+                        "the answer stopped because the context of"
+                        f" {self.loaded.context} tokens is full",
+                    )
+                return
+
+    def result(self, text: str) -> RunResult:
+        """What was said and how fast."""
+        loaded, tally = self.loaded, self.tally
+        computed = len(self.prompt) - tally.reused
+        return RunResult(
+            text=text,
+            stop=self.stop,
+            prompt_tokens=len(self.prompt),
+            generated_tokens=self.generated,
+            reused_tokens=tally.reused,
+            drafted_tokens=tally.drafted,
+            accepted_tokens=tally.accepted,
+            time_to_first_token=tally.first_at - self.started if tally.first_at else 0.0,
+            prompt_rate=computed / tally.prefill_seconds if tally.prefill_seconds else 0.0,
+            decode_rate=tally.decoded / tally.decode_seconds if tally.decode_seconds else 0.0,
+            load_seconds=loaded.load_seconds,
+            threads=loaded.settings.threads,
+            context=loaded.context,
+            gpu_layers=loaded.gpu_layers,
+            backend=loaded.backend,
+            devices=tuple(
+                f"{device.name} ({device.description})" for device in loaded.bound.devices
+            ),
+            model=loaded.model.name,
+            model_sha256=loaded.model.sha256,
+            artifact=loaded.artifact.key,
+            seed=self.seed,
+            temperature=self.request.sampling.temperature,
+            notes=loaded.notes + self.notes,
+        )

@@ -1,0 +1,58 @@
+"""What a context holds: the tokens whose keys and values were computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Cache:
+    """The engine's memory of one context: sequence 0, positions from 0 without gaps.
+
+    `held` are the token ids in the order of their positions. Whoever decodes appends to it
+    after the engine's call returned, so that it never names a token that was not computed.
+    """
+
+    def __init__(self, llama: Any, context: Any) -> None:
+        self.llama, self.context = llama, context
+        self.size = int(llama.llama_n_ctx_seq(context))
+        self.held: list[int] = []
+        self._memory = llama.llama_get_memory(context)
+
+    @property
+    def room(self) -> int:
+        """Tokens that still fit."""
+        return self.size - len(self.held)
+
+    def keep(self, count: int) -> int:
+        """Forget everything after the first `count` tokens; return how many are left.
+
+        That is 0 where the model's memory cannot be cut (recurrent models): it is emptied.
+        """
+        if count > 0 and self.llama.llama_memory_seq_rm(self._memory, 0, count, -1):
+            del self.held[count:]
+        else:
+            self.llama.llama_memory_clear(self._memory, False)
+            self.held.clear()
+        return len(self.held)
+
+    def tidy(self) -> None:
+        """After an aborted call: forget what the engine computed beyond `held`."""
+        self.keep(len(self.held))
+
+    @property
+    def can_shift(self) -> bool:
+        """Whether tokens can be taken out of the middle."""
+        return bool(self.llama.llama_memory_can_shift(self._memory))
+
+    def drop(self, first: int, count: int) -> bool:
+        """Take the `count` tokens from position `first` out and close the gap.
+
+        False, and nothing changed, where the model's memory cannot do that.
+        """
+        if not self.can_shift or not self.llama.llama_memory_seq_rm(
+            self._memory, 0, first, first + count
+        ):
+            return False
+        self.llama.llama_memory_seq_add(self._memory, 0, first + count, -1, -count)
+        del self.held[first : first + count]
+        return True

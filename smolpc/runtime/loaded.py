@@ -1,0 +1,161 @@
+"""One model in memory, ready to answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from weakref import WeakSet
+
+import msgspec
+
+from smolpc.runtime.answering import Answer
+from smolpc.runtime.bindings import Bound
+from smolpc.runtime.chat import render
+from smolpc.runtime.decoding import Decoder
+from smolpc.runtime.devices import missing_gpu_backends
+from smolpc.runtime.loading import create_context, load_model
+from smolpc.runtime.seams import Drafter
+from smolpc.runtime.settings import fit_context
+from smolpc.runtime.stream import Stream
+from smolpc.runtime.threadpool import Threadpool
+from smolpc.runtime.turns import Turns
+from smolpc.runtime.vocabulary import Vocabulary
+from smolpc.schema.artifact import Artifact
+from smolpc.schema.base import Value
+from smolpc.schema.running import Message, Request, RunSettings
+
+
+class Model(Value, kw_only=True):
+    """A model file that was verified, and what is known about it."""
+
+    path: Path
+    name: str
+    sha256: str = ""
+    trained_context: int = 0  # tokens; 0: the file's header decides
+
+
+class Loaded:
+    """The model, a context for it, and the loop over it.
+
+    `settings.memory.context` 0 means what the model was trained for, at most 4096, and
+    `gpu_layers` -1 all; `self.settings` has what they became. Raises UsageError, TrustError or
+    PrerequisiteError.
+    """
+
+    def __init__(
+        self,
+        bound: Bound,
+        artifact: Artifact,
+        model: Model,
+        settings: RunSettings,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        start = time.perf_counter()
+        self.bound, self.artifact, self.model = bound, artifact, model
+        self.turns = Turns()
+        self.streams: WeakSet[Stream] = WeakSet()  # not yet finished
+        self.used_at = time.monotonic()
+        self._closers: list[Callable[[], None]] = []
+        llama = bound.llama
+        try:
+            self.handle = load_model(bound, model.path, settings)
+            self._closers.append(lambda: llama.llama_model_free(self.handle))
+            layers = llama.llama_model_n_layer(self.handle) + 1  # the output layer counts too
+            has_gpu = any(device.is_gpu for device in bound.devices)
+            asked = settings.memory.gpu_layers
+            self.gpu_layers = (layers if asked < 0 else min(asked, layers)) * has_gpu
+            trained = llama.llama_model_n_ctx_train(self.handle)
+            trained = min(trained, model.trained_context or trained)
+            self.context, cut = fit_context(settings.memory.context or None, trained)
+            memory = msgspec.structs.replace(
+                settings.memory, context=self.context, gpu_layers=self.gpu_layers
+            )
+            self.settings = msgspec.structs.replace(settings, memory=memory)
+            context = create_context(bound, self.handle, self.settings)
+            self._closers.append(lambda: llama.llama_free(context))
+            pool = Threadpool(bound, bound.folder / artifact.lib_dir, context, settings.threads)
+            self._closers.insert(1, pool.close)  # closed after the context that uses it
+        except BaseException:
+            self._free()
+            raise
+        self.vocabulary = Vocabulary(llama, self.handle)
+        self.decoder = Decoder(bound, self.handle, context)
+        gpus = [device.backend for device in bound.devices if device.is_gpu]
+        self.backend = gpus[0] if gpus and self.gpu_layers else "cpu"
+        self.notes = notes + tuple(note for note in (cut, self._gpu_note(asked)) if note)
+        self.load_seconds = time.perf_counter() - start
+
+    def _gpu_note(self, wanted: int) -> str:
+        missing = missing_gpu_backends(self.artifact.requirements.backends, self.bound.devices)
+        if missing:
+            return (
+                f"the GPU is not used: {', '.join(missing)} registered no device, so the"
+                " processor does the work"
+            )
+        if wanted > 0 and not self.gpu_layers:
+            return f"{wanted} GPU layers were asked for, but this engine has no GPU device"
+        return ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is under way that somebody still reads."""
+        return any(not stream.done for stream in self.streams)
+
+    def drafter(self, request: Request) -> Drafter | None:
+        """What guesses tokens for `request`; None: nothing does."""
+        del request
+        return None
+
+    def prompt_text(self, request: Request) -> tuple[str, str]:
+        """What the model reads for `request`, and a note when its template was not used."""
+        self.decoder.require_open()
+        template = self.bound.llama.llama_model_chat_template(self.handle, None)
+        messages = request.messages
+        if request.raw or not template:
+            text = "\n\n".join(message["content"] for message in messages) or request.prompt
+            note = "the model has no chat template: the prompt went in raw"
+            return text, "" if request.raw else note
+        messages = messages or (Message(role="user", content=request.prompt),)
+        bos, eos = self.vocabulary.bos, self.vocabulary.eos
+        return render(template.decode(), messages, bos=bos, eos=eos), ""
+
+    def prompt_tokens(self, request: Request) -> tuple[list[int], str]:
+        """The token ids of `request`'s prompt, and the note of `prompt_text`."""
+        text, note = self.prompt_text(request)
+        return self.vocabulary.tokens(text), note
+
+    def generate(self, request: Request) -> Stream:
+        """The answer to `request`. Raises UsageError when its prompt does not fit."""
+        tokens, note = self.prompt_tokens(request)
+        return self.complete(tokens, request, notes=(note,) if note else ())
+
+    def complete(
+        self,
+        tokens: Sequence[int],
+        request: Request,
+        *,
+        ignore_end: bool = False,
+        notes: tuple[str, ...] = (),
+    ) -> Stream:
+        """`generate` for a prompt of token ids instead of the request's text.
+
+        `ignore_end` goes on after the model's end of turn, so that a measurement has the
+        number of tokens it asked for.
+        """
+        self.decoder.require_open()
+        self.used_at = time.monotonic()
+        stopped = threading.Event()
+        answer = Answer(self, request, tokens, notes)
+        stream = Stream(answer.pieces(stopped, ignore_end=ignore_end), stopped)
+        self.streams.add(stream)
+        return stream
+
+    def close(self) -> None:
+        """Free the memory, after the engine call that is under way; a second call is nothing."""
+        self.decoder.close(self._free)
+
+    def _free(self) -> None:
+        while self._closers:
+            self._closers.pop()()
