@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from smolpc.errors import UsageError
 from smolpc.runtime.decoding import Tally
-from smolpc.runtime.sampling import sampler
+from smolpc.runtime.stopping import Stops
 from smolpc.runtime.vocabulary import TextStream
 from smolpc.schema.result import RunResult
 from smolpc.schema.running import Piece, Request
@@ -29,6 +29,8 @@ class Answer:
         self.started = time.perf_counter()
         self.tally = Tally()
         self.stop, self.generated = "end", 0
+        self.text, self.stops = TextStream(), Stops(request.stop)
+        self.shown: list[str] = []
         asked = request.sampling.seed
         self.seed = secrets.randbits(32) if asked is None else asked
         room = loaded.context - len(prompt)
@@ -51,33 +53,31 @@ class Answer:
 
         `ignore_end` goes on after the model's end of turn, for measurements.
         """
-        loaded, text = self.loaded, TextStream()
+        loaded = self.loaded
         if not loaded.turns.take(stopped.is_set):
             self.stop = "interrupted"
-            return self.result("")
+            return self.result()
         try:
-            with sampler(loaded, self.request, self.seed) as chain:
+            with loaded.chooser(self.request, self.prompt, self.seed) as choose:
                 tokens = loaded.decoder.tokens(
-                    self.prompt, chain, self.tally, stopped, loaded.drafter(self.request)
+                    self.prompt, choose, self.tally, stopped, loaded.drafter(self.request)
                 )
-                yield from self._pieces(tokens, text, stopped, ignore_end)
+                yield from self._pieces(tokens, stopped, ignore_end)
         except KeyboardInterrupt:
             self.stop = "interrupted"
         finally:
             loaded.turns.give()
-        rest = text.finish()
+        rest = "" if self.stops.found else self.stops.add(self.text.finish())
+        rest += self.stops.finish()
         if rest:
-            yield Piece(text=rest)
-        return self.result(text.text)
+            yield self._shown(rest, 0)
+        return self.result()
 
     def _pieces(
-        self,
-        tokens: Iterator[int],
-        text: TextStream,
-        stopped: threading.Event,
-        ignore_end: bool,
-    ) -> Generator[Piece, None, None]:
+        self, tokens: Iterator[int], stopped: threading.Event, ignore_end: bool
+    ) -> Iterator[Piece]:
         is_end, piece_of = self.loaded.vocabulary.is_end, self.loaded.vocabulary.piece
+        whole, stops = self.text.add, self.stops
         since = 0  # tokens since the last piece
         for token in tokens:
             if stopped.is_set():
@@ -87,26 +87,35 @@ class Answer:
                 return
             self.generated += 1
             since += 1
-            part = text.add(piece_of(token))
+            part = stops.add(whole(piece_of(token)))
             if part:
-                yield Piece(text=part, tokens=since)
+                yield self._shown(part, since)
                 since = 0
+            if stops.found:
+                self.stop = "stop"
+                return
             if self.generated >= self.limit:
-                self.stop = "length"
-                if self.limit == self.room:
-                    self.notes += (
-                        "the answer stopped because the context of"
-                        f" {self.loaded.context} tokens is full",
-                    )
+                self._at_limit()
                 return
 
-    def result(self, text: str) -> RunResult:
+    def _shown(self, text: str, tokens: int) -> Piece:
+        self.shown.append(text)
+        return Piece(text=text, tokens=tokens)
+
+    def _at_limit(self) -> None:
+        self.stop = "length"
+        if self.limit == self.room:
+            full = f"the answer stopped because the context of {self.loaded.context} tokens is full"
+            self.notes += (full,)
+
+    def result(self) -> RunResult:
         """What was said and how fast."""
         loaded, tally = self.loaded, self.tally
         computed = len(self.prompt) - tally.reused
         return RunResult(
-            text=text,
+            text="".join(self.shown),
             stop=self.stop,
+            stop_string=self.stops.found,
             prompt_tokens=len(self.prompt),
             generated_tokens=self.generated,
             reused_tokens=tally.reused,

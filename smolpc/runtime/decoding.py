@@ -13,10 +13,11 @@ from smolpc.errors import SmolpcError, UsageError
 from smolpc.runtime.bindings import Bound
 from smolpc.runtime.cache import Cache
 from smolpc.runtime.interrupts import ctrl_c_noted
+from smolpc.runtime.loading import MAX_DRAFT
+from smolpc.runtime.sampling import Choose
 from smolpc.runtime.seams import Drafter, NoReuse, Prefix
 
 ABORTED = 2  # llama_decode: the abort callback said stop
-MAX_DRAFT = 64  # tokens that are checked at once
 
 
 class Tally:
@@ -37,7 +38,7 @@ class Decoder:
     """The loop over one context. `prefix` and a drafter per answer are its two seams."""
 
     def __init__(self, bound: Bound, model: Any, context: Any) -> None:
-        self._bound, self._llama, self._context = bound, bound.llama, context
+        self._bound, self._llama, self.context = bound, bound.llama, context
         self._closed = False
         self._computing = threading.Lock()  # held while the engine works on the context
         self._batch_size = int(self._llama.llama_n_batch(context))
@@ -47,6 +48,8 @@ class Decoder:
         self.can_draft = not (
             self._llama.llama_model_is_recurrent(model) or self._llama.llama_model_is_hybrid(model)
         )
+        self._likeliest: Any = None  # the sampler that the engine runs by itself
+        self._in_engine = False
         self._tokens = (self._llama.llama_token * (MAX_DRAFT + 1))()
         self._all_logits = (ctypes.c_int8 * (MAX_DRAFT + 1))(*[1] * (MAX_DRAFT + 1))
 
@@ -55,6 +58,9 @@ class Decoder:
         self._closed = True
         with self._computing:
             free()
+            if self._likeliest is not None:
+                self._llama.llama_sampler_free(self._likeliest)
+                self._likeliest = None
 
     def require_open(self) -> None:
         """Raise UsageError when the context was freed: the next call would crash."""
@@ -68,20 +74,20 @@ class Decoder:
     def tokens(
         self,
         prompt: Sequence[int],
-        chain: Any,
+        choose: Choose | None,
         tally: Tally,
         stopped: threading.Event,
         drafter: Drafter | None = None,
     ) -> Iterator[int]:
         """The tokens after `prompt`, without end: the caller stops at a limit or end token.
 
-        `chain` is the engine's sampler, `stopped` ends a prefill early. Raises
+        `choose` None takes the likeliest token; `stopped` ends a prefill early. Raises
         KeyboardInterrupt, SmolpcError, and UsageError when the model is closed meanwhile.
         """
         if not self.can_draft:
             drafter = None
         try:
-            yield from self._tokens_after(prompt, chain, tally, stopped, drafter)
+            yield from self._tokens_after(prompt, choose, tally, stopped, drafter)
         except GeneratorExit:
             raise
         except BaseException:
@@ -93,19 +99,20 @@ class Decoder:
     def _tokens_after(
         self,
         prompt: Sequence[int],
-        chain: Any,
+        choose: Choose | None,
         tally: Tally,
         stopped: threading.Event,
         drafter: Drafter | None,
     ) -> Iterator[int]:
-        llama, context, held = self._llama, self._context, self.cache.held
-        decode, sample, now = llama.llama_decode, llama.llama_sampler_sample, time.perf_counter
+        llama, context, held = self._llama, self.context, self.cache.held
+        decode, now = llama.llama_decode, time.perf_counter
         computing = self._computing
         start = now()
         with computing:
             self.require_open()
+            choose = self._attach(choose)
             tally.reused = self.prefill(prompt, stopped)
-            token = sample(chain, context, -1)
+            token = choose(-1)
         tally.first_at = now()
         tally.prefill_seconds = tally.first_at - start
         slot = (llama.llama_token * 1)()
@@ -121,7 +128,7 @@ class Decoder:
                 if draft:
                     with computing:
                         self.require_open()
-                        found = self._verify(token, draft, chain)
+                        found = self._verify(token, draft, choose)
                     drafter.feedback(len(draft), len(found) - 1)
                     tally.drafted += len(draft)
                     tally.accepted += len(found) - 1
@@ -136,12 +143,29 @@ class Decoder:
                 slot[0] = token
                 self._check(decode(context, batch))
                 held.append(token)
-                token = sample(chain, context, -1)
+                token = choose(-1)
             tally.decode_seconds += now() - start
             tally.decoded += 1
             yield token
 
-    def _verify(self, token: int, draft: Sequence[int], chain: Any) -> list[int]:
+    def _attach(self, choose: Choose | None) -> Choose:
+        """Let the engine find the likeliest token itself, or hand out the logits for `choose`."""
+        llama, context = self._llama, self.context
+        if choose is None and not self._in_engine:
+            old = self._likeliest  # a chain can be attached once only
+            params = llama.llama_sampler_chain_default_params()
+            self._likeliest = llama.llama_sampler_chain_init(params)
+            llama.llama_sampler_chain_add(self._likeliest, llama.llama_sampler_init_greedy())
+            llama.llama_set_sampler(context, 0, self._likeliest)
+            if old is not None:
+                llama.llama_sampler_free(old)
+        elif choose is not None and self._in_engine:
+            llama.llama_set_sampler(context, 0, None)
+        self._in_engine = choose is None
+        sample, chain = llama.llama_sampler_sample, self._likeliest
+        return choose or (lambda position: int(sample(chain, context, position)))
+
+    def _verify(self, token: int, draft: Sequence[int], choose: Choose) -> list[int]:
         """Compute `token` and `draft` at once; return the tokens that really follow `token`.
 
         The sampler decides at each position as it would without a draft. It goes on while it
@@ -156,11 +180,11 @@ class Decoder:
             token=self._tokens,
             logits=ctypes.cast(self._all_logits, ctypes.POINTER(ctypes.c_int8)),
         )
-        self._check(llama.llama_decode(self._context, batch))
+        self._check(llama.llama_decode(self.context, batch))
         cache.held.append(token)
         found: list[int] = []
         for position in range(count):
-            found.append(llama.llama_sampler_sample(chain, self._context, position))
+            found.append(choose(position))
             if position == len(draft) or found[-1] != draft[position]:
                 break
             cache.held.append(found[-1])
@@ -174,7 +198,7 @@ class Decoder:
         Ctrl-C and `stopped` end it between two operations of the engine. Raises
         KeyboardInterrupt or SmolpcError.
         """
-        llama, context, cache = self._llama, self._context, self.cache
+        llama, context, cache = self._llama, self.context, self.cache
         reused = self.prefix.reuse(cache, prompt)
         buffer = (llama.llama_token * len(prompt))(*prompt)
         with self._interruptible(stopped or threading.Event()):
@@ -196,12 +220,12 @@ class Decoder:
             callback = self._llama.ggml_abort_callback(
                 lambda _: pressed.is_set() or stopped.is_set() or self._closed
             )
-            self._llama.llama_set_abort_callback(self._context, callback, None)
+            self._llama.llama_set_abort_callback(self.context, callback, None)
             try:
                 yield
             finally:
                 nothing = self._llama.ggml_abort_callback()
-                self._llama.llama_set_abort_callback(self._context, nothing, None)
+                self._llama.llama_set_abort_callback(self.context, nothing, None)
 
     def _check(self, code: int) -> None:
         if code == ABORTED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from weakref import WeakSet
 
@@ -16,6 +17,7 @@ from smolpc.runtime.chat import render
 from smolpc.runtime.decoding import Decoder
 from smolpc.runtime.devices import missing_gpu_backends
 from smolpc.runtime.loading import create_context, load_model
+from smolpc.runtime.sampling import Choose, chooser
 from smolpc.runtime.seams import Drafter
 from smolpc.runtime.settings import fit_context
 from smolpc.runtime.stream import Stream
@@ -107,6 +109,12 @@ class Loaded:
         """What guesses tokens for `request`; None: nothing does."""
         del request
         return None
+
+    def chooser(
+        self, request: Request, prompt: Sequence[int], seed: int
+    ) -> AbstractContextManager[Choose | None]:
+        """What chooses the tokens of one answer, as the request's sampling wants it."""
+        return chooser(self.bound, self.vocabulary, self.decoder.context, request, prompt, seed)
 
     def prompt_text(self, request: Request) -> tuple[str, str]:
         """What the model reads for `request`, and a note when its template was not used."""

@@ -1,36 +1,151 @@
-"""How the next token is chosen."""
+"""How the next token is chosen, by the engine's own samplers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ctypes
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from smolpc.schema.running import Request
+from smolpc.errors import UsageError
+from smolpc.runtime.bindings import Bound
+from smolpc.runtime.json_schema import to_gbnf
+from smolpc.runtime.vocabulary import Vocabulary
+from smolpc.schema.running import Request, Sampling
 
-if TYPE_CHECKING:
-    from smolpc.runtime.loaded import Loaded
+# The token after the nth position of the batch that was computed last (-1: its last one).
+Choose = Callable[[int], int]
 
 
 @contextmanager
-def sampler(loaded: Loaded, request: Request, seed: int) -> Iterator[Any]:
-    """A sampler chain for one answer, freed at the end. The same `seed` draws the same."""
-    llama, wanted = loaded.bound.llama, request.sampling
-    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-    links = (
-        [llama.llama_sampler_init_greedy()]
-        if wanted.temperature <= 0
-        else [
-            llama.llama_sampler_init_top_k(wanted.top_k),
-            llama.llama_sampler_init_top_p(wanted.top_p, 1),
-            llama.llama_sampler_init_min_p(wanted.min_p, 1),
-            llama.llama_sampler_init_temp(wanted.temperature),
-            llama.llama_sampler_init_dist(seed),
-        ]
-    )
-    for link in links:
-        llama.llama_sampler_chain_add(chain, link)  # the chain owns and frees its links
+def chooser(
+    bound: Bound,
+    vocabulary: Vocabulary,
+    context: Any,
+    request: Request,
+    prompt: Sequence[int],
+    seed: int,
+) -> Iterator[Choose | None]:
+    """What chooses the tokens of one answer; the same `seed` chooses the same.
+
+    None for the likeliest token without conditions, which the engine finds by itself.
+    Raises UsageError for a grammar that the engine does not understand.
+    """
+    wanted, grammar = request.sampling, request.grammar
+    if request.json_schema is not None:
+        grammar = to_gbnf(request.json_schema)
+    if wanted.temperature <= 0 and wanted.repeat_penalty == 1 and not grammar:
+        yield None
+        return
+    make = _Samplers(bound, vocabulary)
     try:
-        yield chain
+        if not grammar:
+            yield make.plain(context, make.chain(_links(make, wanted, prompt, seed)))
+        else:
+            yield make.grammatical(context, wanted, grammar, prompt, seed)
     finally:
-        llama.llama_sampler_free(chain)
+        make.free()
+
+
+def _links(make: _Samplers, wanted: Sampling, prompt: Sequence[int], seed: int) -> list[Any]:
+    """The samplers of a chain, the cheapest way to the same result.
+
+    A penalty looks at every candidate, of which there may be 250,000. It lowers at most
+    `repeat_last` of them, so that many more than `top_k` are enough to give it.
+    """
+    llama, greedy = make.llama, wanted.temperature <= 0
+    top_k = 1 if greedy else wanted.top_k
+    links = []
+    if wanted.repeat_penalty != 1 and wanted.repeat_last:
+        if wanted.repeat_penalty > 1 and top_k:
+            links.append(llama.llama_sampler_init_top_k(top_k + wanted.repeat_last))
+        links.append(make.penalties(wanted, prompt))
+    if greedy:
+        return [*links, llama.llama_sampler_init_greedy()]
+    if wanted.top_k:
+        links.append(llama.llama_sampler_init_top_k(wanted.top_k))
+    if wanted.top_p < 1:
+        links.append(llama.llama_sampler_init_top_p(wanted.top_p, 1))
+    if wanted.min_p > 0:
+        links.append(llama.llama_sampler_init_min_p(wanted.min_p, 1))
+    links.append(llama.llama_sampler_init_temp(wanted.temperature))
+    return [*links, llama.llama_sampler_init_dist(seed % (1 << 32))]
+
+
+class _Samplers:
+    """Makes the samplers of one answer and frees them."""
+
+    def __init__(self, bound: Bound, vocabulary: Vocabulary) -> None:
+        self.bound, self.llama, self._vocabulary = bound, bound.llama, vocabulary
+        self._chains: list[Any] = []
+
+    def chain(self, links: Sequence[Any]) -> Any:
+        """One sampler of several; it owns and frees them."""
+        llama = self.llama
+        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+        self._chains.append(chain)
+        for link in links:
+            llama.llama_sampler_chain_add(chain, link)
+        return chain
+
+    def free(self) -> None:
+        while self._chains:
+            self.llama.llama_sampler_free(self._chains.pop())
+
+    def penalties(self, wanted: Sampling, prompt: Sequence[int]) -> Any:
+        """The repeat penalty, which has seen the end of the prompt."""
+        size = self.llama.llama_vocab_n_tokens(self._vocabulary.handle)
+        link = self.llama.llama_sampler_init_penalties(
+            size, wanted.repeat_last, wanted.repeat_penalty, 0.0, 0.0
+        )
+        for token in prompt[-wanted.repeat_last :]:
+            self.llama.llama_sampler_accept(link, token)
+        return link
+
+    def plain(self, context: Any, chain: Any) -> Choose:
+        sample = self.llama.llama_sampler_sample
+        return lambda position: int(sample(chain, context, position))
+
+    def grammar(self, text: str) -> Any:
+        """The sampler that forbids what `text`, in GBNF, does not allow."""
+        self.bound.log.lines.clear()
+        link = self.llama.llama_sampler_init_grammar(
+            self._vocabulary.handle, text.encode(), b"root"
+        )
+        if not link:
+            raise UsageError(
+                "the engine does not understand this grammar",
+                why=self.bound.log.tail() or "it needs a rule 'root ::= ...' and valid GBNF",
+                next_step="see llama.cpp's grammars/README.md for the notation",
+            )
+        return link
+
+    def grammatical(
+        self, context: Any, wanted: Sampling, grammar: str, prompt: Sequence[int], seed: int
+    ) -> Choose:
+        """Choose freely first, and under the grammar only when it forbids that token.
+
+        The grammar looks at every token of the vocabulary, which takes longer than a small
+        model does. The distribution is the same: what is allowed keeps its probability, and
+        the rest is drawn again among the allowed.
+        """
+        llama, grammar_link = self.llama, self.grammar(grammar)
+        strict = self.chain([grammar_link, *_links(self, wanted, prompt, seed ^ 0x5EED)])
+        choose_strictly = self.plain(context, strict)
+        if wanted.repeat_penalty != 1:  # a token that was drawn in vain must not be counted
+            return choose_strictly
+        choose_freely = self.plain(context, self.chain(_links(self, wanted, prompt, seed)))
+        candidate = llama.llama_token_data()
+        one = llama.llama_token_data_array(data=ctypes.pointer(candidate), size=1)
+
+        def choose(position: int) -> int:
+            token = choose_freely(position)
+            candidate.id, candidate.logit = token, 1.0
+            llama.llama_sampler_apply(grammar_link, ctypes.byref(one))
+            if math.isinf(candidate.logit):
+                return choose_strictly(position)
+            llama.llama_sampler_accept(strict, token)
+            return token
+
+        return choose

@@ -49,6 +49,11 @@ class Turns:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait."""
+        return len(self._waiting)
+
     def give(self) -> None:
         """Let the next one have its turn."""
         with self._changed:
