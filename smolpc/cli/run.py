@@ -16,6 +16,7 @@ from smolpc.console import Console
         "seed": "the same seed and temperature give the same text",
         "raw": "give the prompt to the model as it is, without the chat template",
         "context": "tokens of context (default: up to 4096)",
+        "cpu_fallback": "go on with the processor where the GPU cannot be used",
         "threads": "CPU threads (default: the usable physical cores)",
     },
 )
@@ -29,6 +30,7 @@ def run(
     raw: bool = False,
     context: int = 0,
     threads: int = 0,
+    cpu_fallback: bool = False,
     json: bool = False,
 ) -> None:
     """Generate text from a prompt and report the speed."""
@@ -69,7 +71,9 @@ def run(
     asked: str | list[Message] = text
     if system and not raw:
         asked = [Message(role="system", content=system), Message(role="user", content=text)]
-    with Engine.open(record or "", config=chosen, host=host_for(chosen)) as engine:
+    with Engine.open(
+        record or "", config=chosen, host=host_for(chosen), allow_cpu_fallback=cpu_fallback
+    ) as engine:
         result = engine.generate(
             asked, max_tokens=max_tokens, temperature=temperature, seed=seed, raw=raw
         ).write_to(console.write)

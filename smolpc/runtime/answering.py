@@ -18,6 +18,8 @@ from smolpc.schema.running import Piece, Request
 if TYPE_CHECKING:
     from smolpc.runtime.loaded import Loaded
 
+KEPT = 8  # on overflow the first eighth of the context stays: the instructions
+
 
 class Answer:
     """How one answer came about; `result` sums it up."""
@@ -33,18 +35,41 @@ class Answer:
         self.shown: list[str] = []
         asked = request.sampling.seed
         self.seed = secrets.randbits(32) if asked is None else asked
-        room = loaded.context - len(prompt)
+        self.keep: int | None = None  # tokens that stay where the context overflows
         if not prompt:
             raise UsageError("the prompt is empty", next_step="smolpc run --prompt 'your question'")
+        self._fit()
+
+    def _fit(self) -> None:
+        """Find the limit of the answer; with overflow "shift" cut the prompt where it must be."""
+        context, request = self.loaded.context, self.request
+        room = context - len(self.prompt)
+        if request.overflow == "shift":
+            self.keep = min(len(self.prompt), context // KEPT)
+            if room < 1:
+                rest = context - context // KEPT - self.keep  # a part stays free to answer in
+                dropped = len(self.prompt) - self.keep - rest
+                self.prompt = [*self.prompt[: self.keep], *self.prompt[-rest:]]
+                self.notes += (
+                    f"the prompt is {1 - room} tokens too long for the context of {context}:"
+                    f" {dropped} tokens after the first {self.keep} were left out",
+                )
+                room = context - len(self.prompt)
+            if self.loaded.decoder.cache.can_shift:
+                self.room = self.limit = request.max_tokens or context
+                return
+            self.keep = None
+            self.notes += ("this model cannot forget old tokens: a full context ends the answer",)
         if room < 1:
             raise UsageError(
-                f"the prompt has {len(prompt)} tokens, the context holds {loaded.context}",
+                f"the prompt has {len(self.prompt)} tokens, the context holds {context}:"
+                f" {1 - room} too many",
                 why="one more is needed for the answer, and a prompt is never cut silently",
-                next_step=f"shorten it, or: smolpc run --context {len(prompt) + 512}"
+                next_step=f"shorten it, or: smolpc run --context {len(self.prompt) + 512}"
                 " --prompt '...' (up to what the model was trained for)",
             )
-        self.limit = room if request.max_tokens is None else min(request.max_tokens, room)
         self.room = room
+        self.limit = room if request.max_tokens is None else min(request.max_tokens, room)
 
     def pieces(
         self, stopped: threading.Event, *, ignore_end: bool = False
@@ -60,7 +85,12 @@ class Answer:
         try:
             with loaded.chooser(self.request, self.prompt, self.seed) as choose:
                 tokens = loaded.decoder.tokens(
-                    self.prompt, choose, self.tally, stopped, loaded.drafter(self.request)
+                    self.prompt,
+                    choose,
+                    self.tally,
+                    stopped,
+                    loaded.drafter(self.request),
+                    self.keep,
                 )
                 yield from self._pieces(tokens, stopped, ignore_end)
         except KeyboardInterrupt:
@@ -104,13 +134,17 @@ class Answer:
 
     def _at_limit(self) -> None:
         self.stop = "length"
-        if self.limit == self.room:
+        if self.limit == self.room and self.keep is None:
             full = f"the answer stopped because the context of {self.loaded.context} tokens is full"
             self.notes += (full,)
 
     def result(self) -> RunResult:
         """What was said and how fast."""
         loaded, tally = self.loaded, self.tally
+        if tally.shifted:
+            self.notes += (
+                f"the context was full: {tally.shifted} of the older tokens were forgotten",
+            )
         computed = len(self.prompt) - tally.reused
         return RunResult(
             text="".join(self.shown),

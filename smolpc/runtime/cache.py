@@ -16,6 +16,7 @@ class Cache:
         self.llama, self.context = llama, context
         self.size = int(llama.llama_n_ctx_seq(context))
         self.held: list[int] = []
+        self.sound = self.size  # of `held`, how many were computed after all those before them
         self._memory = llama.llama_get_memory(context)
 
     @property
@@ -33,6 +34,8 @@ class Cache:
         else:
             self.llama.llama_memory_clear(self._memory, False)
             self.held.clear()
+        if len(self.held) <= self.sound:
+            self.sound = self.size
         return len(self.held)
 
     def tidy(self) -> None:
@@ -47,7 +50,8 @@ class Cache:
     def drop(self, first: int, count: int) -> bool:
         """Take the `count` tokens from position `first` out and close the gap.
 
-        False, and nothing changed, where the model's memory cannot do that.
+        False, and nothing changed, where the model's memory cannot do that. The later tokens
+        have seen those that are gone: only the first `sound` ones may be used for another prompt.
         """
         if not self.can_shift or not self.llama.llama_memory_seq_rm(
             self._memory, 0, first, first + count
@@ -55,4 +59,5 @@ class Cache:
             return False
         self.llama.llama_memory_seq_add(self._memory, 0, first + count, -1, -count)
         del self.held[first : first + count]
+        self.sound = min(self.sound, first)
         return True

@@ -78,16 +78,19 @@ class Decoder:
         tally: Tally,
         stopped: threading.Event,
         drafter: Drafter | None = None,
+        keep: int | None = None,
     ) -> Iterator[int]:
         """The tokens after `prompt`, without end: the caller stops at a limit or end token.
 
-        `choose` None takes the likeliest token; `stopped` ends a prefill early. Raises
+        `choose` None takes the likeliest token; `stopped` ends a prefill early. Where
+        `keep` is given, a full context loses the older half of what follows the first `keep`
+        tokens. Raises
         KeyboardInterrupt, SmolpcError, and UsageError when the model is closed meanwhile.
         """
         if not self.can_draft:
             drafter = None
         try:
-            yield from self._tokens_after(prompt, choose, tally, stopped, drafter)
+            yield from self._tokens_after(prompt, choose, tally, stopped, drafter, keep)
         except GeneratorExit:
             raise
         except BaseException:
@@ -103,6 +106,7 @@ class Decoder:
         tally: Tally,
         stopped: threading.Event,
         drafter: Drafter | None,
+        keep: int | None,
     ) -> Iterator[int]:
         llama, context, held = self._llama, self.context, self.cache.held
         decode, now = llama.llama_decode, time.perf_counter
@@ -140,6 +144,8 @@ class Decoder:
                     continue
             with computing:
                 self.require_open()
+                if keep is not None and self.cache.room < 1:
+                    self._shift(keep, tally)
                 slot[0] = token
                 self._check(decode(context, batch))
                 held.append(token)
@@ -147,6 +153,11 @@ class Decoder:
             tally.decode_seconds += now() - start
             tally.decoded += 1
             yield token
+
+    def _shift(self, keep: int, tally: Tally) -> None:
+        count = max(1, (len(self.cache.held) - keep) // 2)
+        if self.cache.drop(keep, count):
+            tally.shifted += count
 
     def _attach(self, choose: Choose | None) -> Choose:
         """Let the engine find the likeliest token itself, or hand out the logits for `choose`."""

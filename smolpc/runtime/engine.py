@@ -9,13 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from smolpc.errors import UsageError
+from smolpc.console import human_bytes
+from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.runtime.options import Options, Prompt, as_request
 from smolpc.runtime.stream import AsyncStream, Stream
 from smolpc.schema.running import Message, Request, RunSettings
 
 if TYPE_CHECKING:
-    from smolpc.runtime.loaded import Loaded
+    from smolpc.runtime.loaded import Loaded, Model
     from smolpc.runtime.session import ModelName
     from smolpc.schema.host import Host
     from smolpc.settings import Settings
@@ -39,6 +40,8 @@ class Engine:
         artifact: Path | None = None,
         config: Settings | None = None,
         host: Host | None = None,
+        memory_budget: int | None = None,
+        allow_cpu_fallback: bool = False,
     ) -> Engine:
         """An engine with `model` loaded: a stored model's name, or a GGUF file's Path ("": the
         model of the last setup).
@@ -46,8 +49,18 @@ class Engine:
         `settings` None: what fits this machine. `artifact`: an artifact's folder, None: that of
         the last setup. `config` None: the user's settings of smolpc. Raises UsageError,
         TrustError or PrerequisiteError.
+
+        `memory_budget`: bytes that all loaded models may take together, None: what is free.
+        A GPU that was asked for and cannot be used is an error, or with `allow_cpu_fallback` a
+        note in every result.
         """
-        engine = cls(artifact=artifact, config=config, host=host)
+        engine = cls(
+            artifact=artifact,
+            config=config,
+            host=host,
+            memory_budget=memory_budget,
+            allow_cpu_fallback=allow_cpu_fallback,
+        )
         try:
             engine.load(model, settings=settings)
         except BaseException:
@@ -61,6 +74,8 @@ class Engine:
         artifact: Path | None = None,
         config: Settings | None = None,
         host: Host | None = None,
+        memory_budget: int | None = None,
+        allow_cpu_fallback: bool = False,
     ) -> None:
         from smolpc.runtime.bindings import bind
         from smolpc.runtime.session import Session
@@ -71,6 +86,7 @@ class Engine:
         self._default: str | None = None
         self._changing = threading.RLock()
         self._closed = False
+        self._budget, self._allow_cpu = memory_budget, allow_cpu_fallback
         self._resources = ExitStack()
         try:
             folder, self.artifact = self._resources.enter_context(self._session.artifact(artifact))
@@ -87,7 +103,9 @@ class Engine:
     def load(self, model: ModelName = "", *, settings: RunSettings | None = None) -> str:
         """Load one more model and return its name; one that is loaded already stays as it is.
 
-        The first model is the default of `generate`. Raises as `open` does.
+        The first model is the default of `generate`. Where memory is short, those models leave
+        that were not used for longest; one that is answering stays. Raises as `open` does, and
+        PrerequisiteError when the budget does not suffice.
         """
         from smolpc.runtime.loaded import Loaded
 
@@ -98,11 +116,48 @@ class Engine:
             found = self._session.model(model)
             if found.name not in self._models:
                 chosen, notes = (settings, ()) if settings else self._session.run_settings()
-                self._models[found.name] = Loaded(self.bound, self.artifact, found, chosen, notes)
+                self._make_room(found, chosen)
+                self._models[found.name] = Loaded(
+                    self.bound,
+                    self.artifact,
+                    found,
+                    chosen,
+                    notes,
+                    allow_cpu_fallback=self._allow_cpu,
+                )
                 if self._default is None:
                     self._default = found.name
             self._names[model] = found.name
             return found.name
+
+    def _make_room(self, model: Model, settings: RunSettings) -> None:
+        """Unload what was not used for longest until `model` fits."""
+        if self._budget is None and not self._models:
+            return  # nothing could leave, and the engine says it when memory is short
+        from smolpc.runtime import memory
+
+        need = memory.needed(model.path, settings.memory)
+        while (over := self._over(need)) > 0:
+            idle = [name for name, loaded in self._models.items() if not loaded.busy]
+            if idle:
+                self.unload(min(idle, key=lambda name: self._models[name].used_at))
+                continue
+            if self._budget is None:
+                return
+            raise PrerequisiteError(
+                f"{model.name} does not fit into the memory budget",
+                why=f"it takes about {human_bytes(need)}, which is {human_bytes(over)} too much,"
+                " and no other model can leave",
+                next_step="give the engine a larger memory_budget, or the model a shorter context",
+            )
+
+    def _over(self, need: int) -> int:
+        """By how many bytes `need` more is too much."""
+        if self._budget is None:
+            import psutil
+
+            return int(need - psutil.virtual_memory().available)
+        return need + sum(loaded.bytes for loaded in self._models.values()) - self._budget
 
     def unload(self, model: ModelName) -> None:
         """Free a model's memory. An answer that is under way ends with an error."""

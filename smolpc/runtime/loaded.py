@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from weakref import WeakSet
 
 import msgspec
 
+from smolpc.errors import PrerequisiteError
+from smolpc.runtime import placement
 from smolpc.runtime.answering import Answer
 from smolpc.runtime.bindings import Bound
 from smolpc.runtime.chat import render
@@ -28,6 +31,8 @@ from smolpc.schema.artifact import Artifact
 from smolpc.schema.base import Value
 from smolpc.schema.running import Message, Request, RunSettings
 
+_loading = threading.Lock()  # the engine's log has one reader
+
 
 class Model(Value, kw_only=True):
     """A model file that was verified, and what is known about it."""
@@ -42,8 +47,9 @@ class Loaded:
     """The model, a context for it, and the loop over it.
 
     `settings.memory.context` 0 means what the model was trained for, at most 4096, and
-    `gpu_layers` -1 all; `self.settings` has what they became. Raises UsageError, TrustError or
-    PrerequisiteError.
+    `gpu_layers` -1 all; `self.settings` has what they became. A GPU that was asked for and is
+    not used is a PrerequisiteError, with `allow_cpu_fallback` a note in every result. Raises
+    UsageError, TrustError or PrerequisiteError.
     """
 
     def __init__(
@@ -53,6 +59,8 @@ class Loaded:
         model: Model,
         settings: RunSettings,
         notes: tuple[str, ...] = (),
+        *,
+        allow_cpu_fallback: bool = False,
     ) -> None:
         start = time.perf_counter()
         self.bound, self.artifact, self.model = bound, artifact, model
@@ -60,45 +68,59 @@ class Loaded:
         self.streams: WeakSet[Stream] = WeakSet()  # not yet finished
         self.used_at = time.monotonic()
         self._closers: list[Callable[[], None]] = []
-        llama = bound.llama
         try:
-            self.handle = load_model(bound, model.path, settings)
-            self._closers.append(lambda: llama.llama_model_free(self.handle))
-            layers = llama.llama_model_n_layer(self.handle) + 1  # the output layer counts too
-            has_gpu = any(device.is_gpu for device in bound.devices)
-            asked = settings.memory.gpu_layers
-            self.gpu_layers = (layers if asked < 0 else min(asked, layers)) * has_gpu
-            trained = llama.llama_model_n_ctx_train(self.handle)
-            trained = min(trained, model.trained_context or trained)
-            self.context, cut = fit_context(settings.memory.context or None, trained)
-            memory = msgspec.structs.replace(
-                settings.memory, context=self.context, gpu_layers=self.gpu_layers
-            )
-            self.settings = msgspec.structs.replace(settings, memory=memory)
-            context = create_context(bound, self.handle, self.settings)
-            self._closers.append(lambda: llama.llama_free(context))
-            pool = Threadpool(bound, bound.folder / artifact.lib_dir, context, settings.threads)
-            self._closers.insert(1, pool.close)  # closed after the context that uses it
+            with _loading, bound.log.recording() as lines:
+                context, cut = self._load(settings)
+            placed = placement.read(lines)
+            lost = self._gpu_lost(settings.memory.gpu_layers, placed, allow_cpu_fallback)
         except BaseException:
             self._free()
             raise
-        self.vocabulary = Vocabulary(llama, self.handle)
+        self.bytes = placed.total
         self.decoder = Decoder(bound, self.handle, context)
+        if not placed.weights_on_gpu:
+            self.gpu_layers = 0
         gpus = [device.backend for device in bound.devices if device.is_gpu]
-        self.backend = gpus[0] if gpus and self.gpu_layers else "cpu"
-        self.notes = notes + tuple(note for note in (cut, self._gpu_note(asked)) if note)
+        self.backend = gpus[0] if self.gpu_layers else "cpu"
+        self.notes = notes + tuple(note for note in (cut, lost) if note)
         self.load_seconds = time.perf_counter() - start
 
-    def _gpu_note(self, wanted: int) -> str:
-        missing = missing_gpu_backends(self.artifact.requirements.backends, self.bound.devices)
-        if missing:
-            return (
-                f"the GPU is not used: {', '.join(missing)} registered no device, so the"
-                " processor does the work"
+    def _load(self, settings: RunSettings) -> tuple[Any, str]:
+        """The context, and what was cut from it; `handle`, `settings` and others are set."""
+        bound, llama = self.bound, self.bound.llama
+        self.handle = load_model(bound, self.model.path, settings)
+        self._closers.append(lambda: llama.llama_model_free(self.handle))
+        layers = llama.llama_model_n_layer(self.handle) + 1  # the output layer counts too
+        has_gpu = any(device.is_gpu for device in bound.devices)
+        asked = settings.memory.gpu_layers
+        self.gpu_layers = (layers if asked < 0 else min(asked, layers)) * has_gpu
+        trained = llama.llama_model_n_ctx_train(self.handle)
+        trained = min(trained, self.model.trained_context or trained)
+        self.context, cut = fit_context(settings.memory.context or None, trained)
+        memory = msgspec.structs.replace(
+            settings.memory, context=self.context, gpu_layers=self.gpu_layers
+        )
+        self.settings = msgspec.structs.replace(settings, memory=memory)
+        context = create_context(bound, self.handle, self.settings)
+        self._closers.append(lambda: llama.llama_free(context))
+        folder = bound.folder / self.artifact.lib_dir
+        pool = Threadpool(bound, folder, context, settings.threads)
+        self._closers.insert(1, pool.close)  # closed after the context that uses it
+        self.vocabulary = Vocabulary(llama, self.handle)
+        return context, cut
+
+    def _gpu_lost(self, asked: int, placed: placement.Placement, allowed: bool) -> str:
+        devices = self.bound.devices
+        missing = missing_gpu_backends(self.artifact.requirements.backends, devices)
+        gpus = tuple(device.name for device in devices if device.is_gpu)
+        why = placement.fallback(asked, missing, gpus, placed)
+        if why and not allowed:
+            raise PrerequisiteError(
+                "the GPU that was asked for is not used",
+                why=why,
+                next_step="smolpc doctor   (or, on the processor: smolpc run --cpu-fallback ...)",
             )
-        if wanted > 0 and not self.gpu_layers:
-            return f"{wanted} GPU layers were asked for, but this engine has no GPU device"
-        return ""
+        return f"the GPU is not used, so the processor does the work: {why}" if why else ""
 
     @property
     def busy(self) -> bool:
