@@ -78,11 +78,12 @@ class Answer:
 
         `ignore_end` goes on after the model's end of turn, for measurements.
         """
-        loaded = self.loaded
-        if not loaded.turns.take(stopped.is_set):
-            self.stop = "interrupted"
-            return self.result()
+        loaded, taken = self.loaded, False
         try:
+            taken = loaded.turns.take(stopped.is_set)
+            if not taken:
+                self.stop = "interrupted"
+                return self.result()
             with loaded.chooser(self.request, self.prompt, self.seed) as choose:
                 tokens = loaded.decoder.tokens(
                     self.prompt,
@@ -96,7 +97,8 @@ class Answer:
         except KeyboardInterrupt:
             self.stop = "interrupted"
         finally:
-            loaded.turns.give()
+            if taken:
+                loaded.turns.give()
         rest = "" if self.stops.found else self.stops.add(self.text.finish())
         rest += self.stops.finish()
         if rest:

@@ -17,6 +17,14 @@ MAX_DRAFT = 32  # guessed tokens that are checked at once; each takes a row of l
 FLASH = {"auto": -1, "off": 0, "on": 1}  # enum llama_flash_attn_type, llama.h
 
 
+# How the engine and the systems say it, in lower case.
+SHORT = ("allocate memory", "insufficient memory", "to allocate", "out of memory", "outofmemory")
+
+
+class OutOfMemory(PrerequisiteError):
+    """The model, or a context of the size that was asked for, does not fit into memory."""
+
+
 class TensorOverride(ctypes.Structure):
     """`struct llama_model_tensor_buft_override`, llama.h: a pattern of names, where they go."""
 
@@ -27,7 +35,7 @@ def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
     """The engine's handle of the model in `path`; `gpu_layers` -1 means all.
 
     Raises UsageError when there is no file or a device has no such name, and TrustError when
-    the engine refuses the file.
+    the engine refuses the file, OutOfMemory when it does not fit.
     """
     if not path.is_file():
         raise UsageError(
@@ -63,6 +71,12 @@ def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
             lambda _, __: not pressed.is_set()
         )
         model = bound.llama.llama_model_load_from_file(os.fsencode(path), params)
+    if not model and short_of_memory(bound.log.tail()):
+        raise OutOfMemory(
+            f"there is not enough memory for {path.name}",
+            why=bound.log.tail(),
+            next_step="close other programs, or take a smaller model: smolpc models.recommend",
+        )
     if not model:
         raise TrustError(
             f"the engine cannot load {path.name}",
@@ -70,6 +84,12 @@ def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
             next_step="smolpc models.verify",
         )
     return model
+
+
+def short_of_memory(text: str) -> bool:
+    """Whether the engine's words mean that memory did not suffice."""
+    text = text.lower()
+    return any(words in text for words in SHORT)
 
 
 def _device(bound: Bound, name: str) -> int:
@@ -92,7 +112,8 @@ def _experts_on_cpu(bound: Bound, layers: int) -> Any:
 
 
 def create_context(bound: Bound, model: Any, settings: RunSettings) -> Any:
-    """A context as `settings` want it. Raises PrerequisiteError when memory does not suffice."""
+    """A context as `settings` want it. Raises OutOfMemory, or PrerequisiteError when the engine
+    cannot do it for another reason."""
     memory, llama = settings.memory, bound.llama
     params = llama.llama_context_default_params()
     params.n_ctx = memory.context
@@ -107,10 +128,11 @@ def create_context(bound: Bound, model: Any, settings: RunSettings) -> Any:
     with ctrl_c_noted():  # the engine's log calls back
         handle = llama.llama_init_from_model(model, params)
     if not handle:
-        context = memory.context
-        raise PrerequisiteError(
+        context, why = memory.context, bound.log.tail()
+        kind = OutOfMemory if short_of_memory(why) else PrerequisiteError
+        raise kind(
             f"the engine cannot create a context of {context} tokens",
-            why=bound.log.tail() or "probably there is not enough memory",
+            why=why or "probably there is not enough memory",
             next_step=f"smolpc run --context {max(256, min(4096, context // 2))} --prompt '...'",
         )
     return handle

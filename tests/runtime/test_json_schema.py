@@ -2,12 +2,70 @@
 
 from __future__ import annotations
 
+import json
+from random import Random
 from typing import Any
 
+import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smolpc.errors import UsageError
 from smolpc.runtime.json_schema import to_gbnf
+from tests.runtime.gbnf import Grammar
+
+JSON = st.none() | st.booleans() | st.integers(-99, 99) | st.text('a"\\\n é', max_size=4)
+LENGTHS = st.tuples(st.integers(0, 2), st.integers(2, 4))
+SIMPLE = st.one_of(
+    st.just({}),
+    st.sampled_from(["string", "number", "integer", "boolean", "null", "object", "array"]).map(
+        lambda kind: {"type": kind}
+    ),
+    st.just({"type": ["string", "null"]}),
+    st.lists(JSON, min_size=1, max_size=3).map(lambda values: {"enum": values}),
+    JSON.map(lambda value: {"const": value}),
+    LENGTHS.map(lambda n: {"type": "string", "minLength": n[0], "maxLength": n[1]}),
+)
+
+
+def _object(properties: dict[str, Any], few: int) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": sorted(properties)[:few],
+        "additionalProperties": False,
+    }
+
+
+def _objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    names = st.text('a"\\é-', max_size=3)
+    return st.builds(_object, st.dictionaries(names, inner, max_size=4), st.integers(0, 4))
+
+
+SCHEMAS = st.recursive(
+    SIMPLE,
+    lambda inner: st.one_of(
+        _objects(inner),
+        inner.map(lambda one: {"type": "object", "additionalProperties": one}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda some: {"anyOf": some}),
+        st.tuples(inner, LENGTHS).map(
+            lambda one: {
+                "type": "array",
+                "items": one[0],
+                "minItems": one[1][0],
+                "maxItems": one[1][1],
+            }
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@given(SCHEMAS, st.integers(0, 1 << 30))
+def test_whatever_the_grammar_allows_is_json_of_the_schema(schema: Any, seed: int) -> None:
+    text = Grammar(to_gbnf(schema)).draw(Random(seed))
+    jsonschema.validate(json.loads(text), schema)
 
 
 @pytest.mark.parametrize(
