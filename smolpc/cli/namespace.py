@@ -28,5 +28,5 @@ namespace = Collection(
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),
     models=Collection(*models.TASKS),
-    config=Collection(config.show),
+    config=Collection(config.show, config.set_, config.unset),
 )

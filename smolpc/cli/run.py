@@ -5,19 +5,33 @@ from __future__ import annotations
 from smolpc.cli.app import command
 from smolpc.console import Console
 
+# Options that are settings for this one call: settings check them, "" leaves them as they are.
+SETTINGS = {
+    "model": "an installed model by name (default: that of the last setup)",
+    "context": "tokens of context (default: up to 8192)",
+    "threads": "CPU threads (default: the usable physical cores)",
+    "gpu_layers": "layers on the GPU, the output layer counted (default: as many as fit)",
+    "kv_type": "type of the cached keys and values, such as q8_0 (default: f16)",
+    "batch": "tokens handed to the engine at once (default: 2048)",
+    "ubatch": "tokens computed at once (default: 512, fewer where memory is short)",
+    "speculation": "auto, off, ngram or draft",
+    "temperature": "0 always takes the likeliest token; higher values vary more (default: 0.7)",
+    "top_k": "only so many of the likeliest tokens; 0: all (default: 40)",
+    "top_p": "only the likeliest tokens with this sum of probabilities (default: 0.95)",
+    "min_p": "none with less than this share of the likeliest's probability (default: 0.05)",
+    "repeat_penalty": "above 1, tokens that were said lately become less likely (default: 1)",
+}
+
 
 @command(
     first="prompt",
     help={
         "prompt": "what to ask; '-' reads it from standard input",
-        "model": "an installed model by name (default: that of the last setup)",
         "max_tokens": "stop after this many tokens",
-        "temperature": "0 always takes the likeliest token; higher values vary more",
-        "seed": "the same seed and temperature give the same text",
+        "seed": "the same seed and settings give the same text",
         "raw": "give the prompt to the model as it is, without the chat template",
-        "context": "tokens of context (default: up to 4096)",
-        "cpu_fallback": "go on with the processor where the GPU cannot be used",
-        "threads": "CPU threads (default: the usable physical cores)",
+        "explain": "show the settings that would be used and why, and ask nothing",
+        **SETTINGS,
     },
 )
 def run(
@@ -25,62 +39,78 @@ def run(
     prompt: str = "",
     model: str = "",
     max_tokens: int = 512,
-    temperature: float = 0.7,
     seed: int = 0,
     raw: bool = False,
-    context: int = 0,
-    threads: int = 0,
-    cpu_fallback: bool = False,
+    explain: bool = False,
+    context: str = "",
+    threads: str = "",
+    gpu_layers: str = "",
+    kv_type: str = "",
+    batch: str = "",
+    ubatch: str = "",
+    speculation: str = "",
+    temperature: str = "",
+    top_k: str = "",
+    top_p: str = "",
+    min_p: str = "",
+    repeat_penalty: str = "",
     json: bool = False,
 ) -> None:
     """Generate text from a prompt and report the speed."""
+    given = locals()
     import sys
 
     from invoke.exceptions import Exit
 
-    from smolpc import settings
     from smolpc.cli.setup import summary
     from smolpc.errors import Interrupted, UsageError
-    from smolpc.models import download, lookup, pins, storage
-    from smolpc.provision.target import catalog_for, host_for, model_for
-    from smolpc.runtime import Engine, Message
+    from smolpc.provision import running
+    from smolpc.provision.target import host_for
+    from smolpc.runtime import Message
+    from smolpc.runtime.choosing import sampling_for
+    from smolpc.runtime.session import open_engine
     from smolpc.store import Store
 
-    if max_tokens < 1 or not 0 <= temperature <= 100 or seed < 0:
+    if max_tokens < 1 or seed < 0:
         raise UsageError(
             "a number is out of range",
-            why="max-tokens is 1 or more, temperature 0 to 100, seed 0 or more",
+            why="max-tokens is 1 or more, seed 0 or more",
             next_step="smolpc --help run",
         )
-    chosen, _ = settings.load({"model": model, "context": context, "threads": threads})
     text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
-    if not text.strip():
+    if not explain and not text.strip():
         raise UsageError("there is no prompt", next_step="smolpc run --prompt 'your question'")
-    store = Store(chosen.store_path)
-    record, system = None, ""
-    if model:
-        catalog = catalog_for(chosen)
-        record = lookup.installed(store.models, model, catalog.models.values())
-        if record is None:
-            manifest = model_for(catalog, chosen)
-            record = download.on_this_machine(manifest, store, chosen, console.reporter)
-            if record is None:
-                known = pins.pinned(manifest, store)
-                record = storage.require(store.models, known.sha256, known.short)
-        system = lookup.system_prompt(record, model, catalog.models.values())
+    prepared = running.prepare({name: given[name] for name in SETTINGS}, console.reporter)
+    if explain:
+        from smolpc.cli.explain import show
+
+        report = running.explain(prepared)
+        if json:
+            console.emit(report)
+        show(console, report, prepared.notes)
+        return
     asked: str | list[Message] = text
-    if system and not raw:
-        asked = [Message(role="system", content=system), Message(role="user", content=text)]
-    with Engine.open(
-        record or "", config=chosen, host=host_for(chosen), allow_cpu_fallback=cpu_fallback
-    ) as engine:
+    if prepared.system and not raw:
+        asked = [
+            Message(role="system", content=prepared.system),
+            Message(role="user", content=text),
+        ]
+    sampling, _ = sampling_for(prepared.report)
+    chosen = prepared.settings
+    store = Store(chosen.store_path)
+    with open_engine(store, chosen, host_for(chosen), model=prepared.record) as engine:
         result = engine.generate(
-            asked, max_tokens=max_tokens, temperature=temperature, seed=seed, raw=raw
-        ).write_to(console.write)
+            asked,
+            max_tokens=max_tokens,
+            temperature=sampling.temperature,
+            seed=seed,
+            raw=raw,
+            on_text=console.write,
+        )
     if json:
         console.emit(result)
     console.print()
-    for note in result.notes:
+    for note in (*prepared.notes, *result.notes):
         console.aside(f"note: {note}")
     if result.generated_tokens:
         console.aside(summary(result))

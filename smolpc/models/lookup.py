@@ -10,7 +10,7 @@ from smolpc.catalog.reading import did_you_mean
 from smolpc.errors import UsageError
 from smolpc.models import storage
 from smolpc.schema.artifact import ModelRecord
-from smolpc.schema.model import ModelManifest
+from smolpc.schema.model import Defaults, ModelManifest
 
 SHORTEST_DIGEST = 6  # characters
 
@@ -71,14 +71,23 @@ def require_installed(
     return found
 
 
-def system_prompt(record: ModelRecord, text: str, manifests: Iterable[ModelManifest]) -> str:
-    """The system prompt that the model brought along, as those of Ollama do; "" for none.
+def brought_along(
+    record: ModelRecord, text: str, manifests: Iterable[ModelManifest]
+) -> tuple[Defaults, str]:
+    """What the model brought along, as those of Ollama do (system prompt, parameters), and
+    where it is from, for people.
 
     Of several manifests of the same file the one that `text` names counts.
     """
     same = [one for one in manifests if one.file.sha256 == record.sha256 and one.defaults]
-    named = [one for one in same if key_of(text) in map(key_of, (one.name, *one.aliases))]
+    named = [one for one in same if key_of(text) in _keys(one)]
     for manifest in named or same:
         if manifest.defaults is not None:
-            return manifest.defaults.system
-    return ""
+            return manifest.defaults, manifest.origin or f"the manifest of {manifest.short}"
+    return Defaults(), ""
+
+
+def names_of(record: ModelRecord, manifests: Iterable[ModelManifest]) -> tuple[str, ...]:
+    """Every name of a stored model."""
+    same = (one for one in manifests if one.file.sha256 == record.sha256)
+    return (record.name, *(name for one in same for name in (one.name, *one.aliases)))

@@ -14,6 +14,7 @@ import msgspec
 
 from smolpc.schema import registry_report, report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
+from smolpc.schema.config_report import ConfigChange, ConfigReport
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.family import Family
 from smolpc.schema.fit_report import EstimateReport
@@ -44,7 +45,8 @@ EXPORTED: dict[str, type] = {
     "run-result": RunResult,
     "error-report": report.ErrorReport,
     "version-report": report.VersionReport,
-    "config-report": report.ConfigReport,
+    "config-report": ConfigReport,
+    "config-change": ConfigChange,
     "profiles-report": report.ProfilesReport,
     "why-report": report.WhyReport,
     "profile-report": report.ProfileReport,

@@ -35,20 +35,6 @@ class VersionReport(Value, kw_only=True):
     engine_commit: str
 
 
-class Setting(Value, kw_only=True):
-    """One effective setting and where it came from."""
-
-    name: str
-    value: str | int | bool
-    origin: str
-
-
-class ConfigReport(Value, kw_only=True):
-    format: int = 1
-    files: tuple[str, ...]
-    settings: tuple[Setting, ...]
-
-
 class ProfileRow(Value, kw_only=True):
     name: str
     summary: str

@@ -29,6 +29,7 @@ class Store:
         self.in_use = root / "in-use"
         self.refused = root / "refused"
         self.pins = root / "pins"  # digests of models that were trusted at first use
+        self.tuned = root / "tuned"  # settings that were measured to be faster
 
     def artifact(self, key: str) -> Path:
         return self.artifacts / key

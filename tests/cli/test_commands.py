@@ -15,6 +15,7 @@ from smolpc.cli import reference
 from smolpc.cli.main import SmolpcProgram, program, spelled_out
 from smolpc.errors import EXIT_CODES
 from smolpc.schema import report
+from smolpc.schema.config_report import ConfigReport
 from smolpc.schema.host import Host
 from tests.machines import hosts
 
@@ -41,7 +42,7 @@ def run(*argv: str) -> int:
 
 REPORTS: list[tuple[tuple[str, ...], type]] = [
     (("version",), report.VersionReport),
-    (("config.show",), report.ConfigReport),
+    (("config.show",), ConfigReport),
     (("profiles.list",), report.ProfilesReport),
     (("profiles.why", "linux-x86_64-zen4"), report.WhyReport),
     (("profiles.show", "linux-x86_64-avx2"), report.ProfileReport),

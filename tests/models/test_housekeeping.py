@@ -197,6 +197,6 @@ def test_the_system_prompt_of_the_name_that_was_typed(store: Store) -> None:
         for name, text in (("tiny", ""), ("pirate", "Arr."), ("poet", "Rhyme."))
     )
     both = [plain, pirate, poet]
-    assert lookup.system_prompt(record, "POET", both) == "Rhyme."
-    assert lookup.system_prompt(record, "tiny", [plain]) == ""
-    assert lookup.system_prompt(record, "tiny", both) in ("Arr.", "Rhyme.")
+    assert lookup.brought_along(record, "POET", both)[0].system == "Rhyme."
+    assert lookup.brought_along(record, "tiny", [plain])[0].system == ""
+    assert lookup.brought_along(record, "tiny", both)[0].system in ("Arr.", "Rhyme.")

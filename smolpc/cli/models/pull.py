@@ -31,7 +31,9 @@ def pull(
     from smolpc.schema.report import PullReport
     from smolpc.store import Store
 
-    chosen, _ = settings.load({"model": name, "download_limit": limit, "download_streams": streams})
+    chosen, _ = settings.load(
+        {"model": name, "download_limit": limit, "download_streams": streams or None}
+    )
     manifest = model_for(catalog_for(chosen), chosen)
     store = Store(chosen.store_path)
     store.prepare()

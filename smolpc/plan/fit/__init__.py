@@ -6,7 +6,7 @@ estimate(shape, settings, devices)              what it takes with given setting
 best(shape, devices)                            the settings that fit, and the verdict
 """
 
-from smolpc.plan.fit.host import devices_of
+from smolpc.plan.fit.host import devices_of, reserved
 from smolpc.plan.fit.manifest import shape_of_manifest
 from smolpc.plan.fit.memory import estimate
 from smolpc.plan.fit.search import FLOOR, LEAST, RUNTIME, UBATCHES, best
@@ -20,6 +20,7 @@ __all__ = [
     "best",
     "devices_of",
     "estimate",
+    "reserved",
     "shape_of",
     "shape_of_manifest",
 ]

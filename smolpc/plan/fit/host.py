@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+
+import msgspec
 
 from smolpc.schema.fit import Device, DeviceKind
 from smolpc.schema.host import Gpu, Host
@@ -40,6 +42,17 @@ def devices_of(host: Host, backends: Collection[str] | None = None) -> tuple[Dev
         numbers[kind] += 1
         found.append(_device(name, kind, gpu, cpu))
     return tuple(found)
+
+
+def reserved(devices: Sequence[Device], reserve: int) -> tuple[Device, ...]:
+    """The devices without `reserve` bytes of each graphics card, which the desktop keeps. (A
+    GPU without memory of its own takes the host's, and leaves that its margin.)"""
+    return tuple(
+        device
+        if device.kind == "cpu" or device.shared
+        else msgspec.structs.replace(device, free=max(0, device.free - reserve))
+        for device in devices
+    )
 
 
 def _shares(gpu: Gpu) -> bool:

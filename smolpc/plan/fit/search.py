@@ -36,6 +36,7 @@ def best(
     kv_types: Sequence[str] = ("f16",),
     ubatches: Sequence[int] = UBATCHES,
     gpu_layers: int | None = None,
+    cpu_experts: int | None = None,
     settings: FitSettings | None = None,
 ) -> Choice:
     """The best settings for these devices, and whether they fit.
@@ -43,8 +44,8 @@ def best(
     `devices`: one CPU, and the GPUs that the engine can use. Contexts are tokens, and never
     more than the model was trained for. `kv_types`: cache types that may be used, best first;
     others than f16 change the answers a little. `ubatches`: the same for micro-batches.
-    `gpu_layers`: exactly so many. `settings`: what is not searched for (n_batch, flash
-    attention, sequences, prompt cache); default: what smolpc's runtime asks for.
+    `gpu_layers`, `cpu_experts`: exactly so many. `settings`: what is not searched for (n_batch,
+    flash attention, sequences, prompt cache); default: what smolpc's runtime asks for.
 
     "fits" leaves a margin on every device (see `backends.margin`); "tight" uses it up or gets
     less than `min_context`, but never less than `least_context`.
@@ -54,7 +55,8 @@ def best(
     wish = max(1, min(wish_context or WISH, trained))
     floor = min(min_context, wish)
     least = min(least_context, floor)
-    search = _Search(shape, devices, base, tuple(kv_types), tuple(ubatches), gpu_layers)
+    fixed = (gpu_layers, cpu_experts)
+    search = _Search(shape, devices, base, tuple(kv_types), tuple(ubatches), fixed)
     for spare, lowest in ((True, floor), (False, floor), (False, least)):
         found = search.first(wish, lowest, budget.room(devices, spare=spare))
         if found is not None:
@@ -71,7 +73,7 @@ class _Search:
         base: FitSettings,
         kv_types: tuple[str, ...],
         ubatches: tuple[int, ...],
-        gpu_layers: int | None,
+        fixed: tuple[int | None, int | None],
     ) -> None:
         self.shape, self.base = shape, base
         self.devices = tuple(devices)
@@ -79,7 +81,8 @@ class _Search:
         self.gpus = tuple(device for device in devices if device.kind != "cpu")
         usable = [t for t in kv_types if not loadable(shape, self.with_type(t))]
         self.kv_types = usable or ["f16"]
-        self.ubatches, self.gpu_layers = ubatches, gpu_layers
+        self.ubatches = ubatches
+        self.gpu_layers, self.cpu_experts = fixed
 
     def with_type(self, kv_type: str) -> FitSettings:
         return msgspec.structs.replace(self.base, kv_type=kv_type)
@@ -88,9 +91,12 @@ class _Search:
         """(gpu_layers, cpu_experts), fastest first; (0, 0) leaves the GPUs out."""
         count = len(self.shape.layers)
         if self.gpu_layers is not None:
-            yield (min(self.gpu_layers, count + 1), 0) if self.gpus else (0, 0)
+            experts = self.cpu_experts or 0
+            yield (min(self.gpu_layers, count + 1), experts) if self.gpus else (0, 0)
             return
-        if self.gpus:
+        if self.gpus and self.cpu_experts is not None:
+            yield from ((kept, self.cpu_experts) for kept in range(count + 1, 0, -1))
+        elif self.gpus:
             routed = count if any(layer.experts for layer in self.shape.layers) else 0
             yield from ((count + 1, kept) for kept in range(routed + 1))
             yield from ((kept, routed) for kept in range(count, 0, -1))

@@ -1,0 +1,139 @@
+"""Which model runs, with which settings: names, stored models and all layers put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from smolpc.catalog import Catalog
+from smolpc.console import Reporter, Silent
+from smolpc.errors import UsageError
+from smolpc.models import download, lookup, pins, storage
+from smolpc.provision.advice import devices_here
+from smolpc.provision.target import catalog_for, host_for, model_for
+from smolpc.runtime.choosing import running_for, sampling_for, shape_here, tuned_here
+from smolpc.schema.artifact import ModelRecord
+from smolpc.schema.base import Value
+from smolpc.schema.config_report import Setting
+from smolpc.schema.host import Host
+from smolpc.schema.model import Defaults
+from smolpc.schema.running_report import ExplainReport
+from smolpc.settings import RUNNING, SAMPLING, Layer, Settings, load, own_recipes
+from smolpc.settings.checks import checked
+from smolpc.settings.layers import layers, merged
+from smolpc.store import Store, generations
+
+
+class Prepared(Value, kw_only=True):
+    """A stored model, and the settings that count when it runs."""
+
+    settings: Settings
+    report: tuple[Setting, ...]
+    record: ModelRecord
+    names: tuple[str, ...]  # all names of the model
+    brought: Layer  # how tokens are chosen as the model's author set it
+    system: str = ""  # the system prompt that the model brought along
+    stop: tuple[str, ...] = ()  # stop texts that it brought along
+    notes: tuple[str, ...] = ()
+
+
+def prepare(
+    command_line: Mapping[str, Any] | None = None, reporter: Reporter | None = None
+) -> Prepared:
+    """The model of the settings, else that of the last setup, and what counts for it.
+
+    A model that is on this machine but not in the store (a shared folder, an own file) is
+    linked. Raises UsageError with the pull that brings it when it is not here at all.
+    """
+    found = layers(command_line)
+    chosen, _ = merged(found)
+    store, catalog = Store(chosen.store_path), catalog_for(chosen)
+    # Reading the registry costs more than all else here: only where it can say something.
+    worth = chosen.model or chosen.recipes or own_recipes().is_dir() or any(x.models for x in found)
+    manifests = tuple(catalog.models.values()) if worth else ()
+    record = _record(store, catalog, chosen, reporter or Silent())
+    text = chosen.model or record.name
+    brought, origin = lookup.brought_along(record, text, manifests)
+    layer, notes = parameters(brought, origin)
+    names = (text, *lookup.names_of(record, manifests))
+    chosen, report = merged([layer, *found], names)
+    return Prepared(
+        settings=chosen,
+        report=report,
+        record=record,
+        names=names,
+        brought=layer,
+        system=brought.system,
+        stop=stops(brought),
+        notes=notes,
+    )
+
+
+def _record(store: Store, catalog: Catalog, chosen: Settings, reporter: Reporter) -> ModelRecord:
+    if not chosen.model:
+        now = generations.require_current(store)
+        return storage.require(store.models, now.model, now.model_name)
+    record = lookup.installed(store.models, chosen.model, catalog.models.values())
+    if record is None:
+        manifest = model_for(catalog, chosen)
+        record = download.on_this_machine(manifest, store, chosen, reporter)
+        if record is None:
+            known = pins.pinned(manifest, store)
+            record = storage.require(store.models, known.sha256, known.short)
+    return record
+
+
+def parameters(brought: Defaults, origin: str) -> tuple[Layer, tuple[str, ...]]:
+    """How tokens are chosen as the model's author set it, and a note for each value that is not
+    usable. What fits another machine (num_ctx, num_gpu, num_thread) is not taken over."""
+    values, notes = {}, []
+    for name in SAMPLING:
+        if name in brought.options:
+            try:
+                values[name] = checked(name, brought.options[name], origin)
+            except UsageError as error:
+                notes.append(f"{error.what}: not used")
+    return Layer(kind="model", origin=origin, values=values), tuple(notes)
+
+
+def stops(brought: Defaults) -> tuple[str, ...]:
+    """The texts that end an answer."""
+    found = brought.options.get("stop", ())
+    return tuple(map(str, found)) if isinstance(found, tuple) else (str(found),)
+
+
+def explain(prepared: Prepared, host: Host | None = None) -> ExplainReport:
+    """The settings that this model would run with, and why; nothing is loaded for it."""
+    chosen, record = prepared.settings, prepared.record
+    store, host = Store(chosen.store_path), host or host_for(chosen)
+    devices = devices_here(chosen, catalog_for(chosen), host)
+    now = generations.current(store)
+    artifact = now.artifact if now else ""
+    running = running_for(store, record, artifact, devices, host, prepared.report)
+    sampling, why = sampling_for(prepared.report)
+    shape = shape_here(store, record)
+    return ExplainReport(
+        model=record.name,
+        model_sha256=record.sha256,
+        artifact=artifact,
+        weights=shape.weights,
+        trained_context=shape.trained_context,
+        devices=devices,
+        running=running,
+        sampling=sampling,
+        sampling_reasons=why,
+    )
+
+
+def settings_for(model: str) -> tuple[Settings, tuple[Setting, ...]]:
+    """The settings that count when this model runs, with what `smolpc tune` measured for it."""
+    command_line = {"model": model}
+    prepared = prepare(command_line)
+    store = Store(prepared.settings.store_path)
+    now = generations.current(store)
+    host = host_for(prepared.settings)
+    tuned = tuned_here(store, host, now.artifact, prepared.record) if now else None
+    measured = {one.setting: one.value for one in tuned.values} if tuned else {}
+    known = {name: value for name, value in measured.items() if name in RUNNING}
+    layer = Layer(kind="tuned", origin="smolpc tune", values=known)
+    return load(command_line, model=prepared.names, beneath=(prepared.brought, layer))

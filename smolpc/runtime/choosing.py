@@ -1,0 +1,86 @@
+"""The settings for a stored model: from its header, the devices, wishes and measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from smolpc.gguf import local_file, read_model
+from smolpc.models import storage
+from smolpc.plan import fit
+from smolpc.plan.running import NAMES, choose
+from smolpc.schema.artifact import ModelRecord
+from smolpc.schema.config_report import Setting
+from smolpc.schema.fit import Device, Shape
+from smolpc.schema.host import Host
+from smolpc.schema.running import Sampling
+from smolpc.schema.running_report import Reason, Running
+from smolpc.schema.tuning import Tuned, fingerprint
+from smolpc.settings import SAMPLING, Settings, size_of
+from smolpc.store import Store, tunings
+
+MEANING = {
+    "temperature": "0 always takes the likeliest token, higher values vary more",
+    "top_k": "only so many of the likeliest tokens",
+    "top_p": "only the likeliest tokens with this sum of probabilities",
+    "min_p": "none that is much less likely than the likeliest",
+    "repeat_penalty": "1 is none: code repeats itself for good reasons",
+}
+
+
+def shape_here(store: Store, record: ModelRecord) -> Shape:
+    """The shape of a stored model, from the header of its file (or files, if it is split)."""
+    path = storage.path_of(store.models, record)
+    header = read_model(path.name, lambda name: local_file(path.parent / name))
+    return fit.shape_of(header, trained_context=record.context_length or None)
+
+
+def tuned_here(store: Store, host: Host, artifact: str, record: ModelRecord) -> Tuned | None:
+    """What `smolpc tune` measured for this model with this engine on this machine."""
+    return tunings.find(store, fingerprint(host), artifact, record.sha256)
+
+
+def wishes_of(report: Iterable[Setting]) -> dict[str, Setting]:
+    """The settings about running that the user made, and that do not say "decide for me"."""
+    default = Settings()
+    return {
+        one.name: one
+        for one in report
+        if one.name in NAMES
+        and one.layer not in ("default", "model", "tuned")
+        and one.value != getattr(default, one.name)
+    }
+
+
+def running_for(
+    store: Store,
+    record: ModelRecord,
+    artifact: str,
+    devices: Sequence[Device],
+    host: Host,
+    report: Sequence[Setting],
+) -> Running:
+    """The settings to run a stored model with, and why. `report`: from `settings.load`.
+
+    Raises UsageError and PrerequisiteError as `plan.running.choose` does, TrustError for a
+    file that is no model.
+    """
+    reserve = next((str(one.value) for one in report if one.name == "gpu_reserve"), "")
+    return choose(
+        shape_here(store, record),
+        fit.reserved(devices, size_of(reserve)),
+        host.cpu,
+        wishes_of(report),
+        tuned_here(store, host, artifact, record),
+    )
+
+
+def sampling_for(report: Iterable[Setting]) -> tuple[Sampling, tuple[Reason, ...]]:
+    """How tokens are chosen by the settings, and where each value came from."""
+    said = {one.name: one for one in report if one.name in SAMPLING}
+    reasons = tuple(
+        Reason(setting=name, value=one.value, layer=one.layer, origin=one.origin, why=MEANING[name])
+        for name, one in said.items()
+    )
+    values: dict[str, Any] = {name: one.value for name, one in said.items()}
+    return Sampling(**values), reasons

@@ -1,0 +1,39 @@
+"""Settings in layers, each value with its origin.
+
+Weakest first: default, what an imported model brings along, what `tune` measured, the file of
+the machine, of the user, of the project (`.smolpc.yaml`), `SMOLPC_*` environment variables, the
+command line. Files are YAML; `smolpc config.show` prints every value with its place.
+"""
+
+from smolpc.schema.config_report import Setting
+from smolpc.settings.checks import size_of
+from smolpc.settings.known import RUNNING, SAMPLING, Settings
+from smolpc.settings.layers import Layer, load
+from smolpc.settings.places import (
+    cache_dir,
+    checkout,
+    config_files,
+    default_store,
+    machine_file,
+    own_recipes,
+    project_file,
+    user_file,
+)
+
+__all__ = [
+    "RUNNING",
+    "SAMPLING",
+    "Layer",
+    "Setting",
+    "Settings",
+    "cache_dir",
+    "checkout",
+    "config_files",
+    "default_store",
+    "load",
+    "machine_file",
+    "own_recipes",
+    "project_file",
+    "size_of",
+    "user_file",
+]
