@@ -134,14 +134,14 @@ def _report(
     from smolpc.schema.config_report import ConfigChange
 
     _, report = settings.load()
-    effective = next(item for item in report if item.name == name)
+    effective = next((item for item in report if item.name == name), None)
     change = ConfigChange(
         file=str(path), name=name, before=before, after=after, effective=effective
     )
     if json:
         console.emit(change)
     console.print(_said(change))
-    if after is None or effective.origin != str(path):
+    if effective is not None and (after is None or effective.origin != str(path)):
         console.print(f"what counts: {shown(effective.value) or '-'}, from {effective.origin}")
 
 

@@ -48,4 +48,4 @@ class ConfigChange(Value, kw_only=True):
     name: str
     before: Plain | None  # in this file; None: it was not set there
     after: Plain | None  # None: it is not set there any more
-    effective: Setting  # what counts now, which a stronger layer may decide
+    effective: Setting | None  # what counts now, which a stronger layer may decide; None: unknown

@@ -26,8 +26,10 @@ from smolpc.schema.plan import Plan
 from smolpc.schema.profile import Profile
 from smolpc.schema.quantize_report import MadeReport
 from smolpc.schema.result import RunResult
+from smolpc.schema.running_report import ExplainReport
 from smolpc.schema.spec import BuildSpec
 from smolpc.schema.storage_report import StorageReport
+from smolpc.schema.tuning import Tuned
 
 EXPORTED: dict[str, type] = {
     "profile": Profile,
@@ -60,6 +62,8 @@ EXPORTED: dict[str, type] = {
     "forget-report": registry_report.ForgetReport,
     "storage-report": StorageReport,
     "estimate-report": EstimateReport,
+    "explain-report": ExplainReport,
+    "tuned": Tuned,
     "pull-report": report.PullReport,
     "build-report": report.BuildReport,
     "setup-report": report.SetupReport,
