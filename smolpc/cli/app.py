@@ -64,12 +64,14 @@ def command(
     *,
     help: dict[str, str] | None = None,  # noqa: A002 - invoke's word
     first: str = "",
+    repeatable: Sequence[str] = (),
     events: bool = False,
 ) -> Callable[[Callable[..., None]], Task[Callable[..., None]]]:
     """Make an invoke task of `function(console, ...)`.
 
     `first` names an option whose flag may be left out when it comes first: `smolpc
-    models.pull NAME` (see `main.spelled_out`). With `events`, `--json` reports the progress
+    models.pull NAME` (see `main.spelled_out`). Those in `repeatable` may be given several times.
+    With `events`, `--json` reports the progress
     on stderr, as JSON lines. A SmolpcError becomes its message and its exit code; Ctrl-C
     becomes `Interrupted`.
     """
@@ -107,7 +109,11 @@ def command(
         run.first = first  # type: ignore[attr-defined]
         run.options = dict(texts)  # type: ignore[attr-defined]
         made: Task[Callable[..., None]] = task(
-            name=name, help=texts, auto_shortflags=False, klass=Command
+            name=name,
+            help=texts,
+            auto_shortflags=False,
+            iterable=list(repeatable),
+            klass=Command,
         )(run)
         return made
 

@@ -18,14 +18,27 @@ WHERE = {
 }
 
 
-@command(first="model", help={"model": "what counts when this model runs"})
-def show(console: Console, model: str = "", json: bool = False) -> None:
+@command(
+    first="name",
+    help={
+        "name": "only this setting (default: all)",
+        "model": "what counts when this model, which is on this machine, runs",
+    },
+)
+def show(console: Console, name: str = "", model: str = "", json: bool = False) -> None:
     """Show every setting, its value and the file or variable that set it."""
     from smolpc import settings
-    from smolpc.provision.running import settings_for
     from smolpc.schema.config_report import ConfigReport
+    from smolpc.settings.checks import require_known
 
-    _, report = settings_for(model) if model else settings.load()
+    _, report = settings.load()
+    if model:
+        from smolpc.provision.running import settings_for
+
+        _, report = settings_for(model)
+    if name:
+        require_known(name, "the command")
+        report = tuple(item for item in report if item.name == name)
     files = settings.config_files()
     if json:
         paths = tuple(map(str, files))

@@ -40,7 +40,8 @@ def _commands() -> Iterator[str]:
         for option in inspect.signature(task.body).parameters.values():
             if option.name in texts or option.default is not inspect.Parameter.empty:
                 flag = f"--{option.name.replace('_', '-')}"
-                value = "" if option.annotation == "bool" else f" {option.annotation.upper()}"
+                kind = option.annotation.removeprefix("list[").removesuffix("]").upper()
+                value = "" if kind == "BOOL" else f" {kind}"
                 rows.append(f"| `{flag}{value}` | {texts.get(option.name, '')} |")
         if rows:
             yield "\n".join(["| option | meaning |", "|---|---|", *rows, ""])

@@ -6,7 +6,6 @@ command line. Files are YAML; `smolpc config.show` prints every value with its p
 """
 
 from smolpc.schema.config_report import Setting
-from smolpc.settings.checks import size_of
 from smolpc.settings.known import RUNNING, SAMPLING, Settings
 from smolpc.settings.layers import Layer, load
 from smolpc.settings.places import (
@@ -19,6 +18,7 @@ from smolpc.settings.places import (
     project_file,
     user_file,
 )
+from smolpc.settings.sizes import size_of
 
 __all__ = [
     "RUNNING",

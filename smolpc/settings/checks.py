@@ -10,11 +10,10 @@ import msgspec
 
 from smolpc.errors import UsageError
 from smolpc.settings.known import AUTO, IN_PROJECT, NAMES_IN_PROJECT, SIZES, Settings
+from smolpc.settings.sizes import size_of
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(:[A-Za-z0-9._-]+)?", re.ASCII)
-SIZE = re.compile(r"(\d+(?:\.\d+)?) ?((?:[kmgt]i?)?)b?", re.IGNORECASE | re.ASCII)
-POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def require_known(name: str, where: str) -> None:
@@ -69,18 +68,6 @@ def require_harmless(name: str, value: Any, where: str, command: str) -> None:
             why="a path or an address says where a model comes from, which is for you to say",
             next_step=f"remove it there; if you want it yourself: {command}",
         )
-
-
-def size_of(text: str) -> int:
-    """Bytes: "6G" is 6,000,000,000, "512MiB", "1.5 g"; "" is 0. Raises ValueError."""
-    if not text.strip():
-        return 0
-    found = SIZE.fullmatch(text.strip())
-    if found is None:
-        raise ValueError("it is a number of bytes, with k, M or G behind it, such as 1.5G")
-    unit = found[2].lower()
-    base = 1024 if unit.endswith("i") else 1000
-    return int(float(found[1]) * base ** POWERS[unit.rstrip("i")])
 
 
 def _wrong(name: str, value: Any, where: str, why: str) -> UsageError:

@@ -11,6 +11,7 @@ import msgspec
 from smolpc.schema.base import Value
 from smolpc.schema.fit import Flash
 from smolpc.schema.running import Speculation
+from smolpc.settings.sizes import size_of
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 OrAuto = Annotated[int, msgspec.Meta(ge=-1)]
@@ -77,6 +78,15 @@ class Settings(Value, kw_only=True):
 
         folder = site_data_path("smolpc", appauthor=False)
         return folder if _made_by_root(folder) else None
+
+    @property
+    def memory_budget_bytes(self) -> int:
+        """0: what is free."""
+        return size_of(self.memory_budget)
+
+    @property
+    def gpu_reserve_bytes(self) -> int:
+        return size_of(self.gpu_reserve)
 
     @property
     def profile_dirs(self) -> tuple[Path, ...]:

@@ -31,7 +31,7 @@ def test_set_show_unset(capsys: Out) -> None:
     change = changed(capsys, "config.set", "context", "2048")
     assert (change.file, change.before, change.after) == (str(settings.user_file()), None, 2048)
     assert change.effective and change.effective.value == 2048
-    assert run("config.show") == 0
+    assert run("config.show", "context") == 0
     line = next(one for one in capsys.readouterr().out.splitlines() if one.startswith("context "))
     assert "2048" in line and str(settings.user_file()) in line
     change = changed(capsys, "config.unset", "context")
