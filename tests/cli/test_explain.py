@@ -32,7 +32,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def model(tmp_path: Path) -> ModelRecord:
     """A model of 24 layers and no weights is installed and set up."""
-    made = shapes.dense("tiny", "qwen2", shapes.Dims(24, 896, 14, 2, 4864, 151936, 64), "Q4_0")
+    made = shapes.dense("tiny", "qwen2", shapes.Dims(24, 256, 4, 2, 512, 1000, 64), "Q4_0")
     path = shapes.write(made, tmp_path / "tiny.gguf")
     store = Store(settings.load()[0].store_path)
     store.prepare()
