@@ -29,6 +29,7 @@ UNDO = {
     "project": "remove '{name}' from {origin}",
     "environment": "unset the {origin}",
     "command line": "leave out --{flag}",
+    "the program": "change {name} in the program",
 }
 Wishes = Mapping[str, Setting]
 
@@ -167,5 +168,5 @@ def _reason(name: str, words: Words, asked: Wishes, measured: Mapping[str, Tuned
 
 
 def _undo(wish: Setting) -> str:
-    form = UNDO.get(wish.layer, "change {name}")
+    form = UNDO.get(wish.origin) or UNDO.get(wish.layer, "change {name}")
     return form.format(name=wish.name, origin=wish.origin, flag=wish.name.replace("_", "-"))

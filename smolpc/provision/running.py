@@ -11,27 +11,34 @@ from smolpc.errors import UsageError
 from smolpc.models import download, lookup, pins, storage
 from smolpc.provision.advice import devices_here
 from smolpc.provision.target import catalog_for, host_for, model_for
-from smolpc.runtime.choosing import running_for, sampling_for, shape_here, tuned_here
+from smolpc.runtime.choosing import running_for, sampling_for, shape_in, tuned_for
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.base import Value
 from smolpc.schema.config_report import Setting
 from smolpc.schema.host import Host
 from smolpc.schema.model import Defaults
 from smolpc.schema.running_report import ExplainReport
-from smolpc.settings import RUNNING, SAMPLING, Layer, Settings, load, own_recipes
+from smolpc.settings import (
+    RUNNING,
+    SAMPLING,
+    Config,
+    Layer,
+    Settings,
+    load_config,
+    own_recipes,
+)
 from smolpc.settings.checks import checked
-from smolpc.settings.layers import layers, merged
 from smolpc.store import Store, generations
 
 
 class Prepared(Value, kw_only=True):
     """A stored model, and the settings that count when it runs."""
 
+    config: Config  # with what the model brought along
     settings: Settings
     report: tuple[Setting, ...]
     record: ModelRecord
     names: tuple[str, ...]  # all names of the model
-    brought: Layer  # how tokens are chosen as the model's author set it
     system: str = ""  # the system prompt that the model brought along
     stop: tuple[str, ...] = ()  # stop texts that it brought along
     notes: tuple[str, ...] = ()
@@ -45,24 +52,25 @@ def prepare(
     A model that is on this machine but not in the store (a shared folder, an own file) is
     linked. Raises UsageError with the pull that brings it when it is not here at all.
     """
-    found = layers(command_line)
-    chosen, _ = merged(found)
+    config = load_config(command_line)
+    chosen = config.settings
     store, catalog = Store(chosen.store_path), catalog_for(chosen)
     # Reading the registry costs more than all else here: only where it can say something.
-    worth = chosen.model or chosen.recipes or own_recipes().is_dir() or any(x.models for x in found)
+    worth = chosen.model or chosen.recipes or own_recipes().is_dir() or config.has_models
     manifests = tuple(catalog.models.values()) if worth else ()
     record = _record(store, catalog, chosen, reporter or Silent())
     text = chosen.model or record.name
     brought, origin = lookup.brought_along(record, text, manifests)
     layer, notes = parameters(brought, origin)
     names = (text, *lookup.names_of(record, manifests))
-    chosen, report = merged([layer, *found], names)
+    config = config.over(layer)
+    chosen, report = config.for_model(names)
     return Prepared(
+        config=config,
         settings=chosen,
         report=report,
         record=record,
         names=names,
-        brought=layer,
         system=brought.system,
         stop=stops(brought),
         notes=notes,
@@ -109,9 +117,10 @@ def explain(prepared: Prepared, host: Host | None = None) -> ExplainReport:
     devices = devices_here(chosen, catalog_for(chosen), host)
     now = generations.current(store)
     artifact = now.artifact if now else ""
-    running = running_for(store, record, artifact, devices, host, prepared.report)
+    shape = shape_in(storage.path_of(store.models, record), record.context_length)
+    tuned = tuned_for(store, host, artifact, record.sha256)
+    running = running_for(shape, devices, host, prepared.report, tuned)
     sampling, why = sampling_for(prepared.report)
-    shape = shape_here(store, record)
     return ExplainReport(
         model=record.name,
         model_sha256=record.sha256,
@@ -127,13 +136,13 @@ def explain(prepared: Prepared, host: Host | None = None) -> ExplainReport:
 
 def settings_for(model: str) -> tuple[Settings, tuple[Setting, ...]]:
     """The settings that count when this model runs, with what `smolpc tune` measured for it."""
-    command_line = {"model": model}
-    prepared = prepare(command_line)
+    prepared = prepare({"model": model})
     store = Store(prepared.settings.store_path)
     now = generations.current(store)
     host = host_for(prepared.settings)
-    tuned = tuned_here(store, host, now.artifact, prepared.record) if now else None
+    tuned = tuned_for(store, host, now.artifact, prepared.record.sha256) if now else None
     measured = {one.setting: one.value for one in tuned.values} if tuned else {}
     known = {name: value for name, value in measured.items() if name in RUNNING}
     layer = Layer(kind="tuned", origin="smolpc tune", values=known)
-    return load(command_line, model=prepared.names, beneath=(prepared.brought, layer))
+    brought, *others = prepared.config.layers
+    return Config(layers=(brought, layer, *others)).for_model(prepared.names)

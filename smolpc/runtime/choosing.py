@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from smolpc.gguf import local_file, read_model
-from smolpc.models import storage
 from smolpc.plan import fit
 from smolpc.plan.running import NAMES, choose
-from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.config_report import Setting
 from smolpc.schema.fit import Device, Shape
 from smolpc.schema.host import Host
@@ -28,16 +27,11 @@ MEANING = {
 }
 
 
-def shape_here(store: Store, record: ModelRecord) -> Shape:
-    """The shape of a stored model, from the header of its file (or files, if it is split)."""
-    path = storage.path_of(store.models, record)
+def shape_in(path: Path, trained_context: int = 0) -> Shape:
+    """The shape of the model in a file, from its header (of all files, if it is split).
+    `trained_context` (tokens; 0: not known) corrects a header that promises too much."""
     header = read_model(path.name, lambda name: local_file(path.parent / name))
-    return fit.shape_of(header, trained_context=record.context_length or None)
-
-
-def tuned_here(store: Store, host: Host, artifact: str, record: ModelRecord) -> Tuned | None:
-    """What `smolpc tune` measured for this model with this engine on this machine."""
-    return tunings.find(store, fingerprint(host), artifact, record.sha256)
+    return fit.shape_of(header, trained_context=trained_context or None)
 
 
 def wishes_of(report: Iterable[Setting]) -> dict[str, Setting]:
@@ -53,26 +47,24 @@ def wishes_of(report: Iterable[Setting]) -> dict[str, Setting]:
 
 
 def running_for(
-    store: Store,
-    record: ModelRecord,
-    artifact: str,
+    shape: Shape,
     devices: Sequence[Device],
     host: Host,
     report: Sequence[Setting],
+    tuned: Tuned | None = None,
 ) -> Running:
-    """The settings to run a stored model with, and why. `report`: from `settings.load`.
+    """The settings to run a model with, and why. `report`: what counts for this model.
 
-    Raises UsageError and PrerequisiteError as `plan.running.choose` does, TrustError for a
-    file that is no model.
+    Raises UsageError and PrerequisiteError as `plan.running.choose` does.
     """
     reserve = next((str(one.value) for one in report if one.name == "gpu_reserve"), "")
-    return choose(
-        shape_here(store, record),
-        fit.reserved(devices, size_of(reserve)),
-        host.cpu,
-        wishes_of(report),
-        tuned_here(store, host, artifact, record),
-    )
+    usable = fit.reserved(devices, size_of(reserve))
+    return choose(shape, usable, host.cpu, wishes_of(report), tuned)
+
+
+def tuned_for(store: Store, host: Host, artifact: str, model: str) -> Tuned | None:
+    """What `smolpc tune` measured for this model (sha256) with this engine on this machine."""
+    return tunings.find(store, fingerprint(host), artifact, model)
 
 
 def sampling_for(report: Iterable[Setting]) -> tuple[Sampling, tuple[Reason, ...]]:

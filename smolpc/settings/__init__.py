@@ -7,7 +7,7 @@ command line. Files are YAML; `smolpc config.show` prints every value with its p
 
 from smolpc.schema.config_report import Setting
 from smolpc.settings.known import RUNNING, SAMPLING, Settings
-from smolpc.settings.layers import Layer, load
+from smolpc.settings.layers import Config, Layer, config_of, load, load_config
 from smolpc.settings.places import (
     cache_dir,
     checkout,
@@ -23,14 +23,17 @@ from smolpc.settings.sizes import size_of
 __all__ = [
     "RUNNING",
     "SAMPLING",
+    "Config",
     "Layer",
     "Setting",
     "Settings",
     "cache_dir",
     "checkout",
     "config_files",
+    "config_of",
     "default_store",
     "load",
+    "load_config",
     "machine_file",
     "own_recipes",
     "project_file",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +30,71 @@ class Layer(Value, kw_only=True):
     models: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
 
+class Config(Value, kw_only=True):
+    """All layers above the defaults, weakest first; what counts may depend on the model."""
+
+    layers: tuple[Layer, ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """What counts when nothing is said about a model."""
+        return self.for_model()[0]
+
+    @property
+    def has_models(self) -> bool:
+        """Whether any layer says something about single models."""
+        return any(layer.models for layer in self.layers)
+
+    def over(self, *beneath: Layer) -> Config:
+        """The same with layers that are only stronger than the defaults."""
+        return Config(layers=(*beneath, *self.layers))
+
+    def for_model(self, names: Collection[str] = ()) -> tuple[Settings, tuple[Setting, ...]]:
+        """The effective settings and, for each, the way it came about. `names`: all names of
+        the model that will run, whose own values win over the general ones of the same file."""
+        trail: dict[str, list[Overridden]] = {}
+
+        def lay(values: Values, kind: LayerName, origin: str) -> None:
+            for name, value in values.items():
+                step = Overridden(value=value, layer=kind, origin=origin)
+                trail.setdefault(name, []).append(step)
+
+        wanted = {key_of(name) for name in names}
+        for layer in self.layers:
+            lay(layer.values, layer.kind, layer.origin)
+            for name, values in layer.models.items():
+                if name in wanted:
+                    lay(values, layer.kind, f"{layer.origin} (for {name})")
+        values = {name: steps[-1].value for name, steps in trail.items()}
+        if not values.get("store"):
+            values["store"] = str(places.default_store())
+            trail.pop("store", None)
+        chosen = Settings(**values)
+        return chosen, tuple(_setting(chosen, name, trail) for name in Settings.__struct_fields__)
+
+
+def config_of(settings: Settings) -> Config:
+    """Settings that a program made: what differs from the defaults was set by it."""
+    default = Settings()
+    made = {name: getattr(settings, name) for name in Settings.__struct_fields__}
+    values = {name: value for name, value in made.items() if value != getattr(default, name)}
+    return Config(layers=(Layer(kind="command line", origin="the program", values=values),))
+
+
 def load(
-    command_line: Values | None = None,
-    environ: Mapping[str, str] | None = None,
-    *,
-    model: Collection[str] = (),
-    beneath: Sequence[Layer] = (),
-) -> tuple[Settings, tuple[Setting, ...]]:
-    """The effective settings and, for each, its origin. Raises UsageError.
-
-    Empty values of the `command_line` (and None) do not count. `model`: all names of the model
-    that will run, whose own values win over the general ones of the same file. `beneath`:
-    layers that are only stronger than the defaults.
-    """
-    return merged([*beneath, *layers(command_line, environ)], model)
-
-
-def layers(
     command_line: Values | None = None, environ: Mapping[str, str] | None = None
-) -> list[Layer]:
-    """Every layer above the defaults, weakest first."""
+) -> tuple[Settings, tuple[Setting, ...]]:
+    """The effective settings and, for each, its origin, as `load_config` finds them."""
+    return load_config(command_line, environ).for_model()
+
+
+def load_config(
+    command_line: Values | None = None, environ: Mapping[str, str] | None = None
+) -> Config:
+    """Every layer above the defaults. Raises UsageError.
+
+    Empty values of the `command_line` (and None) do not count.
+    """
     environ = os.environ if environ is None else environ
     found = [
         from_file(places.machine_file(), "machine"),
@@ -62,35 +107,11 @@ def layers(
             given = {name.removeprefix("SMOLPC_").lower(): value}
             found.append(_layer("environment", f"environment variable {name}", given))
     given = {name: value for name, value in (command_line or {}).items() if _is_given(value)}
-    return [*found, _layer("command line", "command line", given)]
+    return Config(layers=(*found, _layer("command line", "command line", given)))
 
 
 def _is_given(value: Any) -> bool:
     return value is not None and value != ""
-
-
-def merged(
-    found: Sequence[Layer], model: Collection[str] = ()
-) -> tuple[Settings, tuple[Setting, ...]]:
-    """One value for each setting, and the way it came about."""
-    trail: dict[str, list[Overridden]] = {}
-
-    def lay(values: Values, kind: LayerName, origin: str) -> None:
-        for name, value in values.items():
-            trail.setdefault(name, []).append(Overridden(value=value, layer=kind, origin=origin))
-
-    wanted = {key_of(name) for name in model}
-    for layer in found:
-        lay(layer.values, layer.kind, layer.origin)
-        for name, values in layer.models.items():
-            if name in wanted:
-                lay(values, layer.kind, f"{layer.origin} (for {name})")
-    values = {name: steps[-1].value for name, steps in trail.items()}
-    if not values.get("store"):
-        values["store"] = str(places.default_store())
-        trail.pop("store", None)
-    chosen = Settings(**values)
-    return chosen, tuple(_setting(chosen, name, trail) for name in Settings.__struct_fields__)
 
 
 def _setting(chosen: Settings, name: str, trail: Mapping[str, list[Overridden]]) -> Setting:

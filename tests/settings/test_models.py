@@ -8,7 +8,7 @@ import pytest
 
 from smolpc import settings
 from smolpc.errors import UsageError
-from smolpc.settings import Layer, load
+from smolpc.settings import Layer, Settings, config_of, load, load_config
 
 TEXT = """\
 context: 4096
@@ -28,7 +28,7 @@ def user() -> Path:
 
 def test_a_models_own_values_win_over_the_general_ones(user: Path) -> None:
     assert load(environ={})[0].context == 4096
-    chosen, report = load(environ={}, model=("qwen2.5-coder-7b", "QWEN2.5-coder:7B"))
+    chosen, report = load_config(environ={}).for_model(("qwen2.5-coder-7b", "QWEN2.5-coder:7B"))
     assert (chosen.context, chosen.backend) == (8192, "ollama")
     said = next(one for one in report if one.name == "context")
     assert said.origin == f"{user} (for qwen2.5-coder-7b)"
@@ -36,7 +36,7 @@ def test_a_models_own_values_win_over_the_general_ones(user: Path) -> None:
 
 
 def test_stronger_layers_win_over_a_models_own_values(user: Path) -> None:
-    assert load(environ={"SMOLPC_CONTEXT": "512"}, model=["smollm2"])[0].context == 512
+    assert load_config(environ={"SMOLPC_CONTEXT": "512"}).for_model(["smollm2"])[0].context == 512
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_wrong_ones_are_named(user: Path, text: str, said: str) -> None:
 
 def test_what_a_model_brings_along_is_only_stronger_than_the_default(user: Path) -> None:
     brought = Layer(kind="model", origin="imported", values={"temperature": 0.2, "context": 99})
-    chosen, report = load(environ={}, beneath=[brought])
+    chosen, report = load_config(environ={}).over(brought).for_model()
     assert (chosen.temperature, chosen.context) == (0.2, 4096)
     assert next(one for one in report if one.name == "temperature").layer == "model"
 
@@ -93,3 +93,11 @@ def test_values_that_make_no_sense_are_refused(name: str, value: str) -> None:
 )
 def test_sizes(text: str, size: int) -> None:
     assert settings.size_of(text) == size
+
+
+def test_settings_of_a_program_say_so() -> None:
+    made = Settings(store="/x", context=512, temperature=0.0)
+    chosen, report = config_of(made).for_model()
+    assert chosen == made
+    said = {one.name: one.origin for one in report if one.layer != "default"}
+    assert said == dict.fromkeys(("store", "context", "temperature"), "the program")
