@@ -9,8 +9,9 @@ from typing import Any
 from smolpc.gguf import local_file, read_model
 from smolpc.plan import fit
 from smolpc.plan.running import NAMES, choose
+from smolpc.runtime.devices import Device as Registered
 from smolpc.schema.config_report import Setting
-from smolpc.schema.fit import Device, Shape
+from smolpc.schema.fit import Device, DeviceKind, Shape
 from smolpc.schema.host import Host
 from smolpc.schema.running import Sampling
 from smolpc.schema.running_report import Reason, Running
@@ -18,6 +19,7 @@ from smolpc.schema.tuning import Tuned, fingerprint
 from smolpc.settings import SAMPLING, Settings, size_of
 from smolpc.store import Store, tunings
 
+KINDS: dict[str, DeviceKind] = {"cuda": "cuda", "vulkan": "vulkan", "metal": "metal"}
 MEANING = {
     "temperature": "0 always takes the likeliest token, higher values vary more",
     "top_k": "only so many of the likeliest tokens",
@@ -32,6 +34,29 @@ def shape_in(path: Path, trained_context: int = 0) -> Shape:
     `trained_context` (tokens; 0: not known) corrects a header that promises too much."""
     header = read_model(path.name, lambda name: local_file(path.parent / name))
     return fit.shape_of(header, trained_context=trained_context or None)
+
+
+def devices_in(registered: Iterable[Registered], host: Host) -> tuple[Device, ...]:
+    """The CPU and the GPUs of a loaded engine, with what is free on them now.
+
+    As the engine does by default, an integrated GPU is used only where there is no other.
+    """
+    cpu, *_ = fit.devices_of(host, ())
+    gpus = [one for one in registered if one.is_gpu]
+    discrete = [one for one in gpus if one.kind == "gpu"]
+    return (cpu, *(_gpu(one, cpu) for one in discrete or gpus[:1]))
+
+
+def _gpu(one: Registered, cpu: Device) -> Device:
+    shared = one.kind == "igpu" or not one.memory_total
+    return Device(
+        name=one.name,
+        kind=KINDS.get(one.backend, "gpu"),
+        free=min(one.memory_free or cpu.free, cpu.free) if shared else one.memory_free,
+        total=one.memory_total or cpu.total,
+        shared=shared,
+        card=one.description,
+    )
 
 
 def wishes_of(report: Iterable[Setting]) -> dict[str, Setting]:
