@@ -33,7 +33,11 @@ SETTINGS = {
         "raw": "give the prompt to the model as it is, without the chat template",
         "explain": "show the settings that would be used and why, and ask nothing",
         **SETTINGS,
+        "stop": "end the answer before this text; may be given several times",
+        "grammar": "a file with a GBNF grammar that the answer follows",
+        "json_schema": "a file with a JSON schema; the answer is JSON of that form",
     },
+    repeatable=("stop",),
 )
 def run(
     console: Console,
@@ -56,22 +60,24 @@ def run(
     top_p: str = "",
     min_p: str = "",
     repeat_penalty: str = "",
+    stop: list[str] = [],  # noqa: B006 - invoke makes a new one for each call
+    grammar: str = "",
+    json_schema: str = "",
     json: bool = False,
 ) -> None:
     """Generate text from a prompt and report the speed."""
     given = locals()
     import sys
 
+    import msgspec
     from invoke.exceptions import Exit
 
+    from smolpc.cli.forms import grammar_of, schema_of
     from smolpc.cli.setup import summary
     from smolpc.errors import Interrupted, UsageError
     from smolpc.provision import running
-    from smolpc.provision.target import host_for
-    from smolpc.runtime import Message
+    from smolpc.runtime import Engine, Message, Request
     from smolpc.runtime.choosing import sampling_for
-    from smolpc.runtime.session import open_engine
-    from smolpc.store import Store
 
     if max_tokens < 1 or seed < 0:
         raise UsageError(
@@ -91,28 +97,27 @@ def run(
             console.emit(report)
         show(console, report, prepared.notes)
         return
-    asked: str | list[Message] = text
-    if prepared.system and not raw:
-        asked = [
-            Message(role="system", content=prepared.system),
-            Message(role="user", content=text),
-        ]
+    messages = [Message(role="user", content=text)]
+    if prepared.system:
+        messages.insert(0, Message(role="system", content=prepared.system))
     sampling, _ = sampling_for(prepared.report)
-    chosen = prepared.settings
-    store = Store(chosen.store_path)
-    with open_engine(store, chosen, host_for(chosen), model=prepared.record) as engine:
-        result = engine.generate(
-            asked,
-            max_tokens=max_tokens,
-            temperature=sampling.temperature,
-            seed=seed,
-            raw=raw,
-            on_text=console.write,
-        )
+    request = Request(
+        prompt=text if raw else "",
+        messages=() if raw else tuple(messages),
+        sampling=msgspec.structs.replace(sampling, seed=seed),
+        max_tokens=max_tokens,
+        stop=(*prepared.stop, *stop),
+        grammar=grammar_of(grammar),
+        json_schema=schema_of(json_schema),
+        raw=raw,
+    )
+    with Engine.open(prepared.record, config=prepared.config) as engine:
+        result = engine.generate(request).write_to(console.write)
+    result = msgspec.structs.replace(result, notes=(*prepared.notes, *result.notes))
     if json:
         console.emit(result)
     console.print()
-    for note in (*prepared.notes, *result.notes):
+    for note in result.notes:
         console.aside(f"note: {note}")
     if result.generated_tokens:
         console.aside(summary(result))

@@ -87,7 +87,7 @@ def brought_along(
     return Defaults(), ""
 
 
-def names_of(record: ModelRecord, manifests: Iterable[ModelManifest]) -> tuple[str, ...]:
-    """Every name of a stored model."""
-    same = (one for one in manifests if one.file.sha256 == record.sha256)
-    return (record.name, *(name for one in same for name in (one.name, *one.aliases)))
+def names_of(name: str, sha256: str, manifests: Iterable[ModelManifest]) -> tuple[str, ...]:
+    """Every name of a model: the one it is stored under, and those of its manifests."""
+    same = (one for one in manifests if one.file.sha256 == sha256)
+    return (name, *(name for one in same for name in (one.name, *one.aliases)))

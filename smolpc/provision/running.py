@@ -62,7 +62,7 @@ def prepare(
     text = chosen.model or record.name
     brought, origin = lookup.brought_along(record, text, manifests)
     layer, notes = parameters(brought, origin)
-    names = (text, *lookup.names_of(record, manifests))
+    names = (text, *lookup.names_of(record.name, record.sha256, manifests))
     config = config.over(layer)
     chosen, report = config.for_model(names)
     return Prepared(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smolpc.runtime.loaded import Loaded, Model
     from smolpc.runtime.session import ModelName
     from smolpc.schema.host import Host
-    from smolpc.settings import Settings
+    from smolpc.settings import Config, Settings
 
 __all__ = ["Engine", "Message"]
 
@@ -38,7 +38,7 @@ class Engine:
         *,
         settings: RunSettings | None = None,
         artifact: Path | None = None,
-        config: Settings | None = None,
+        config: Config | Settings | None = None,
         host: Host | None = None,
         memory_budget: int | None = None,
         allow_cpu_fallback: bool = False,
@@ -46,13 +46,13 @@ class Engine:
         """An engine with `model` loaded: a stored model's name, or a GGUF file's Path ("": the
         model of the last setup).
 
-        `settings` None: what fits this machine. `artifact`: an artifact's folder, None: that of
-        the last setup. `config` None: the user's settings of smolpc. Raises UsageError,
-        TrustError or PrerequisiteError.
+        `settings` None: what fits this machine within `config` (see `plan.running`).
+        `artifact`: an artifact's folder, None: that of the last setup. `config` None: the user's
+        settings of smolpc. Raises UsageError, TrustError or PrerequisiteError.
 
-        `memory_budget`: bytes that all loaded models may take together, None: what is free.
-        A GPU that was asked for and cannot be used is an error, or with `allow_cpu_fallback` a
-        note in every result.
+        `memory_budget`: bytes that all loaded models may take together, None: that of the
+        settings, else what is free. A GPU that was asked for and cannot be used is an error, or
+        with `allow_cpu_fallback` a note in every result.
         """
         engine = cls(
             artifact=artifact,
@@ -72,7 +72,7 @@ class Engine:
         self,
         *,
         artifact: Path | None = None,
-        config: Settings | None = None,
+        config: Config | Settings | None = None,
         host: Host | None = None,
         memory_budget: int | None = None,
         allow_cpu_fallback: bool = False,
@@ -115,7 +115,9 @@ class Engine:
                 return self._names[model]
             found = self._session.model(model)
             if found.name not in self._models:
-                chosen, notes = (settings, ()) if settings else self._session.run_settings()
+                chosen, notes = (settings, ()) if settings else self._choose(found, model)
+                if settings is None and self._budget is None:
+                    self._budget = self._session.chosen.memory_budget_bytes or None
                 self._make_room(found, chosen)
                 self._models[found.name] = Loaded(
                     self.bound,
@@ -130,6 +132,26 @@ class Engine:
             self._names[model] = found.name
             return found.name
 
+    def _choose(self, found: Model, asked_as: ModelName) -> tuple[RunSettings, tuple[str, ...]]:
+        """What fits beside the loaded models; those leave that stand in its way."""
+        while True:
+            devices = self.bound.ggml.devices()  # with what is free now
+            oldest = self._oldest_idle()
+            try:
+                running = self._session.run_settings(found, asked_as, self.artifact, devices)
+            except PrerequisiteError:
+                if oldest is None:
+                    raise
+            else:
+                if oldest is None or running.choice.verdict != "does-not-fit":
+                    return running.settings, running.notes
+            self.unload(oldest)
+
+    def _oldest_idle(self) -> str | None:
+        """The loaded model that was not used for longest and is not answering."""
+        idle = [name for name, loaded in self._models.items() if not loaded.busy]
+        return min(idle, key=lambda name: self._models[name].used_at, default=None)
+
     def _make_room(self, model: Model, settings: RunSettings) -> None:
         """Unload what was not used for longest until `model` fits."""
         if self._budget is None and not self._models:
@@ -138,9 +160,8 @@ class Engine:
 
         need = memory.needed(model.path, settings.memory)
         while (over := self._over(need)) > 0:
-            idle = [name for name, loaded in self._models.items() if not loaded.busy]
-            if idle:
-                self.unload(min(idle, key=lambda name: self._models[name].used_at))
+            if (oldest := self._oldest_idle()) is not None:
+                self.unload(oldest)
                 continue
             if self._budget is None:
                 return

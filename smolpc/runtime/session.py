@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from smolpc import detect, settings
 from smolpc.errors import PrerequisiteError
 from smolpc.models import lookup, storage
 from smolpc.plan import fitness
+from smolpc.runtime.choosing import devices_in, running_for, shape_in, tuned_for, wishes_of
+from smolpc.runtime.devices import Device, missing_gpu_backends
 from smolpc.runtime.loaded import Model
-from smolpc.runtime.settings import fit_threads
 from smolpc.schema.artifact import Artifact, ModelRecord
-from smolpc.schema.fit import FitSettings
 from smolpc.schema.host import Host
-from smolpc.schema.running import RunSettings
+from smolpc.schema.running_report import Running
 from smolpc.store import Store, artifacts, gc, generations
 
 if TYPE_CHECKING:
@@ -47,19 +49,30 @@ def current_artifact(store: Store, host: Host) -> tuple[Path, Artifact]:
 class Session:
     """Answers what an Engine needs to know; looks at settings and machine only when asked."""
 
-    def __init__(self, chosen: settings.Settings | None = None, host: Host | None = None) -> None:
-        self._chosen, self._host = chosen, host
+    def __init__(
+        self, config: settings.Config | settings.Settings | None = None, host: Host | None = None
+    ) -> None:
+        self._config, self._host = config, host
+
+    @cached_property
+    def config(self) -> settings.Config:
+        if self._config is None:
+            return settings.load_config()
+        if isinstance(self._config, settings.Settings):
+            return settings.config_of(self._config)
+        return self._config
 
     @cached_property
     def chosen(self) -> settings.Settings:
-        return self._chosen or settings.load({})[0]
+        return self.config.settings
 
     @cached_property
     def store(self) -> Store:
         return Store(self.chosen.store_path)
 
-    @cached_property
+    @property
     def host(self) -> Host:
+        """This machine, with the memory that is free now."""
         return self._host or detect.host(
             store=self.chosen.store_path, cache_dir=settings.cache_dir()
         )
@@ -113,8 +126,31 @@ class Session:
         overlays = (*([own] if own.is_dir() else []), *self.chosen.recipe_dirs)
         return load_catalog(self.chosen.profile_dirs, overlays)
 
-    def run_settings(self) -> tuple[RunSettings, tuple[str, ...]]:
-        """How to run a model here, and what the user should be told about it."""
-        threads, note = fit_threads(self.chosen.threads, self.host.cpu)
-        memory = FitSettings(context=self.chosen.context, gpu_layers=-1, full_window=True)
-        return RunSettings(memory=memory, threads=threads), (note,) if note else ()
+    def run_settings(
+        self, model: Model, wanted: ModelName, artifact: Artifact, devices: Iterable[Device]
+    ) -> Running:
+        """How to run a model here, and what the user should be told about it.
+
+        `wanted`: what it was asked for as; `devices`: those of the loaded engine, with what is
+        free on them now. Raises UsageError and PrerequisiteError for wishes that cannot be.
+        """
+        host = self.host
+        shape = shape_in(model.path, model.trained_context)
+        _, report = self.config.for_model(self._names(model, wanted))
+        tuned = tuned_for(self.store, host, artifact.key, model.sha256) if model.sha256 else None
+        registered = tuple(devices)
+        running = running_for(shape, devices_in(registered, host), host, report, tuned)
+        lost = missing_gpu_backends(artifact.requirements.backends, registered)
+        if lost and not {"gpu_layers", "devices"} & set(wishes_of(report)):
+            # A GPU is meant to be used: loading will find that it is not, and say so.
+            memory = msgspec.structs.replace(running.settings.memory, gpu_layers=-1)
+            used = msgspec.structs.replace(running.settings, memory=memory)
+            return msgspec.structs.replace(running, settings=used)
+        return running
+
+    def _names(self, model: Model, wanted: ModelName) -> tuple[str, ...]:
+        typed = (wanted,) if isinstance(wanted, str) and wanted else ()
+        if not self.config.has_models:  # nothing is said about any: do not read the catalog
+            return (model.name, *typed)
+        manifests = self._catalog().models.values()
+        return (*lookup.names_of(model.name, model.sha256, manifests), *typed)

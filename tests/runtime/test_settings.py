@@ -1,26 +1,11 @@
-"""Threads and context: what is chosen, and what is said about it."""
+"""The context of settings made by hand: what it becomes, and what is said about it."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolpc.runtime.settings import DEFAULT_CONTEXT, default_threads, fit_context
-from smolpc.schema.host import Cpu
-
-
-@pytest.mark.parametrize(
-    ("cpu", "threads"),
-    [
-        (Cpu(arch="x86_64", physical_cores=8, logical_cores=16, usable_cores=16), 8),
-        (Cpu(arch="x86_64", physical_cores=14, performance_cores=6, usable_cores=20), 6),
-        (Cpu(arch="x86_64", physical_cores=32, logical_cores=64, usable_cores=3.5), 3),
-        (Cpu(arch="x86_64", physical_cores=4, logical_cores=4, usable_cores=0.5), 1),
-    ],
-)
-def test_threads_are_usable_real_cores(cpu: Cpu, threads: int) -> None:
-    assert default_threads(cpu) == threads
+from smolpc.runtime.settings import DEFAULT_CONTEXT, fit_context
 
 
 @given(st.none() | st.integers(1, 1 << 20), st.integers(1, 1 << 20))
