@@ -19,8 +19,8 @@ from smolpc.plan.fit.split import spread
 from smolpc.schema.fit import Choice, Device, Estimate, FitSettings, Shape, Verdict
 
 WISH, FLOOR, LEAST = 32768, 4096, 512  # tokens: asked for, still useful, barely usable
-# What smolpc.runtime.loading asks the engine for: its defaults, with which layers that look at
-# a window only (Gemma, gpt-oss) cache the whole context all the same.
+# The engine's defaults, with which layers that look at a window only (Gemma, gpt-oss) cache the
+# whole context all the same; plan.placing gives that up where memory is short.
 RUNTIME = FitSettings(context=0, full_window=True)
 Room = Mapping[str, int]  # device name: bytes that may be taken
 UBATCHES = (512, 256, 128, 64)  # tokens; fewer than 32 would keep prompts off the GPU
