@@ -15,6 +15,8 @@ from smolpc.schema.host import Gpu, Host
 IN_USE = 0.06
 # The share of the memory that macOS lets a GPU have (recommendedMaxWorkingSetSize).
 METAL_SHARE = 0.70
+# What the engine calls the devices of each backend, before a number (ggml-*.cpp).
+NAMES: dict[DeviceKind, str] = {"cuda": "CUDA", "vulkan": "Vulkan", "metal": "MTL"}
 BACKENDS: dict[str, DeviceKind] = {"nvidia": "cuda", "apple": "metal"}
 
 
@@ -38,7 +40,7 @@ def devices_of(host: Host, backends: Collection[str] | None = None) -> tuple[Dev
     numbers: Counter[str] = Counter()
     found = [cpu]
     for gpu, kind in discrete or usable[:1]:
-        name = f"{kind.upper() if kind == 'cuda' else kind.capitalize()}{numbers[kind]}"
+        name = f"{NAMES[kind]}{numbers[kind]}"
         numbers[kind] += 1
         found.append(_device(name, kind, gpu, cpu))
     return tuple(found)

@@ -18,7 +18,7 @@ def shown(name: str, backends: tuple[str, ...] | None = None) -> list[tuple[str,
     [
         ("cloud-xeon-icelake-debian12", []),
         ("zen4-7950x-rtx4090-ubuntu24", [("CUDA0", "cuda", False)]),
-        ("macbook-m3-macos15", [("Metal0", "metal", True)]),
+        ("macbook-m3-macos15", [("MTL0", "metal", True)]),
     ],
 )
 def test_the_gpus_that_an_engine_can_use(name: str, gpus: list[tuple[str, str, bool]]) -> None:
