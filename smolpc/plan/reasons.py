@@ -90,6 +90,10 @@ class Words:
             " more does not fit into the memory that is free"
         )
 
+    def small_context(self) -> str:
+        """`short_context`, but only where it is too little for useful work."""
+        return self.short_context() if self.memory.context < placing.SMALL else ""
+
     def window(self) -> str:
         return (
             "memory is short: layers keep only their window of"

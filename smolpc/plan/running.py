@@ -74,7 +74,7 @@ def choose(
     )
     words = Words(shape, usable, cpu, settings, choice)
     notes = (
-        words.cut_context(values["context"]) if "context" in asked else words.short_context(),
+        words.cut_context(values["context"]) if "context" in asked else words.small_context(),
         dropped,
         short,
         f"memory is tight: {choice.why}" if choice.verdict == "tight" else "",

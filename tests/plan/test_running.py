@@ -207,6 +207,19 @@ def test_a_context_that_does_not_fit_is_refused_with_numbers(layer: LayerName, u
     assert undo in caught.value.next_step
 
 
+def test_a_context_too_small_for_work_is_said_and_a_useful_one_only_explained() -> None:
+    shape = synthetic()["qwen2-7b-q4_k_m"]
+    needed = choose(shape, machine(60 * GB), CPU).choice.estimate.total
+    margin = 64 * GB // 20
+    useful = choose(shape, machine(needed + margin - 100_000_000), CPU)
+    assert 4096 <= useful.settings.memory.context < 8192
+    assert useful.notes == ()
+    assert "does not fit" in why(useful, "context")
+    small = choose(shape, machine(needed - 700_000_000), CPU)
+    assert small.settings.memory.context < 4096
+    assert any("tokens instead of 8192" in note for note in small.notes)
+
+
 def test_what_would_fit_is_said() -> None:
     shape = synthetic()["qwen2-7b-q4_k_m"]
     with pytest.raises(PrerequisiteError) as caught:
