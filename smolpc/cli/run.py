@@ -85,6 +85,12 @@ def run(
             why="max-tokens is 1 or more, seed 0 or more",
             next_step="smolpc --help run",
         )
+    if grammar and json_schema:
+        raise UsageError(
+            "--grammar and --json-schema exclude each other",
+            why="either says which form the answer has",
+            next_step="leave one of them out",
+        )
     text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
     if not explain and not text.strip():
         raise UsageError("there is no prompt", next_step="smolpc run --prompt 'your question'")

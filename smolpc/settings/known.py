@@ -16,6 +16,7 @@ from smolpc.settings.sizes import size_of
 Count = Annotated[int, msgspec.Meta(ge=0)]
 OrAuto = Annotated[int, msgspec.Meta(ge=-1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Heat = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Penalty = Annotated[float, msgspec.Meta(gt=0, le=10)]
 AUTO = "auto"  # as a value of any setting: its default
@@ -60,7 +61,7 @@ class Settings(Value, kw_only=True):
     draft_model: str = ""  # an installed model that drafts, for speculation: draft
     temperature: Heat = 0.7  # 0 always takes the likeliest token
     top_k: Count = 40  # only so many of the likeliest tokens; 0: all
-    top_p: Share = 0.95  # only the likeliest tokens with this sum of probabilities; 1: all
+    top_p: Positive = 0.95  # only the likeliest tokens with this sum of probabilities; 1: all
     min_p: Share = 0.05  # none with less than this share of the likeliest's probability; 0: all
     repeat_penalty: Penalty = 1.0  # above 1, tokens that were said lately become less likely
 
