@@ -31,6 +31,7 @@ SETTINGS = {
         "max_tokens": "stop after this many tokens",
         "seed": "the same seed and settings give the same text",
         "raw": "give the prompt to the model as it is, without the chat template",
+        "cpu_fallback": "go on with the processor where the GPU cannot be used",
         "explain": "show the settings that would be used and why, and ask nothing",
         **SETTINGS,
         "stop": "end the answer before this text; may be given several times",
@@ -46,6 +47,7 @@ def run(
     max_tokens: int = 512,
     seed: int = 0,
     raw: bool = False,
+    cpu_fallback: bool = False,
     explain: bool = False,
     context: str = "",
     threads: str = "",
@@ -117,7 +119,9 @@ def run(
         json_schema=schema_of(json_schema),
         raw=raw,
     )
-    with Engine.open(prepared.record, config=prepared.config) as engine:
+    with Engine.open(
+        prepared.record, config=prepared.config, allow_cpu_fallback=cpu_fallback
+    ) as engine:
         result = engine.generate(request).write_to(console.write)
     result = msgspec.structs.replace(result, notes=(*prepared.notes, *result.notes))
     if json:

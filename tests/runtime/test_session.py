@@ -18,7 +18,11 @@ from tests.machines import hosts
 from tests.plan.fit import shapes
 
 HOST = hosts()["cloud-xeon-icelake-debian12"]
-ENGINE = cast(Artifact, type("Engine", (), {"key": "0" * 64})())
+
+
+def engine(*backends: str) -> Artifact:
+    needs = type("Requirements", (), {"backends": backends})()
+    return cast(Artifact, type("Engine", (), {"key": "0" * 64, "requirements": needs})())
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +41,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def chosen(session: Session, model: Model, wanted: Any = "") -> RunSettings:
-    return session.run_settings(model, wanted, ENGINE, ())[0]
+    return session.run_settings(model, wanted, engine("cpu"), ()).settings
 
 
 def test_a_file_gets_the_general_values(file: Path) -> None:
@@ -66,3 +70,12 @@ def test_a_wish_that_cannot_be_says_where_it_came_from(file: Path) -> None:
     with pytest.raises(UsageError, match="the program") as caught:
         chosen(Session(config, HOST), Model(path=file, name="x"))
     assert "in the program" in caught.value.next_step
+
+
+def test_a_gpu_that_registered_nothing_stays_asked_for_so_that_loading_says_it(file: Path) -> None:
+    model, lost = Model(path=file, name="x"), engine("cpu", "cuda")
+    used = Session(settings.Settings(), HOST).run_settings(model, "", lost, ()).settings
+    assert used.memory.gpu_layers == -1
+    without = settings.Settings(gpu_layers=0)  # the user does not want it
+    used = Session(without, HOST).run_settings(model, "", lost, ()).settings
+    assert used.memory.gpu_layers == 0
