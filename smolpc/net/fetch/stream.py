@@ -145,8 +145,8 @@ class Stream(threading.Thread):
                 self._expect_end(answer, claim, len(data))
             granted = self.board.hold(claim, len(data))
             write_all(out, data[:granted])
-            if not self.board.advance(claim, granted):
-                return
+            if not self.board.advance(claim, granted) or granted < len(data):
+                return  # bytes that were not kept: what this answer goes on with fits no more
             delay = self.boss.throttle(len(data))
             if self.leaving.wait(delay) if delay else self.leaving.is_set():
                 return
