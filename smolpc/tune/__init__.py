@@ -1,0 +1,1 @@
+"""Measuring which engine settings are fastest on this machine."""
