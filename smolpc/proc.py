@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -47,6 +50,14 @@ class Completed:
 
 class TimedOut(Exception):
     """The process ran longer than it was given; it and its children were killed."""
+
+
+class Ended(Exception):
+    """A program ended that should have answered. `code` None: it could not be told."""
+
+    def __init__(self, code: int | None, printed: str) -> None:
+        super().__init__(printed)
+        self.code, self.printed = code, printed
 
 
 def _isolation() -> dict[str, Any]:
@@ -250,3 +261,79 @@ def run(
         if timed_out.is_set():
             raise TimedOut(f"{argv[0]} ran longer than {timeout:g} s")
     return Completed(argv, code, "".join(lines))
+
+
+class Dialogue:
+    """A program that answers a line with a line, as a context manager.
+
+    Only lines that begin with `marker` are answers; what else it prints is kept for errors.
+    It ends when its input ends, so also when this process is killed.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str | None] | None = None, marker: str
+    ) -> None:
+        self._marker = marker
+        self._answers: queue.Queue[str | None] = queue.Queue()
+        self._printed: deque[str] = deque(maxlen=20)
+        self._cleanup = contextlib.ExitStack()
+        self._process = self._cleanup.enter_context(
+            _started(argv, cwd=None, env=env, stdin=subprocess.PIPE)
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - opened with PIPE
+        with contextlib.suppress(ValueError):  # closed
+            for line in self._process.stdout:
+                text = line.rstrip("\n")
+                if text.startswith(self._marker):
+                    self._answers.put(text[len(self._marker) :])
+                else:
+                    self._printed.append(text)
+        self._answers.put(None)
+
+    def ask(self, text: str, timeout: float) -> str:
+        """The answer to `text`, which is one line. Raises `Ended` when the program ended
+        instead, `TimedOut` (and kills it) after `timeout` seconds."""
+        assert self._process.stdin is not None  # noqa: S101 - opened with PIPE
+        try:
+            self._process.stdin.write(f"{text}\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            raise self._ended() from None
+        deadline = time.monotonic() + timeout
+        while True:  # in short waits: a long one could not be interrupted on Windows
+            try:
+                answer = self._answers.get(timeout=0.5)
+            except queue.Empty:
+                if time.monotonic() < deadline:
+                    continue
+                self.close()
+                raise TimedOut from None
+            if answer is None:
+                raise self._ended()
+            return answer
+
+    def _ended(self) -> Ended:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        code = self._process.poll()
+        self.close()
+        return Ended(code, "\n".join(self._printed))
+
+    def close(self) -> None:
+        """End the program. A second call does nothing."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        _kill_tree(self._process)
+        self._cleanup.close()
+
+    def __enter__(self) -> Dialogue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,138 @@
+"""The child that measures engine settings: a line of JSON in, a line of JSON out.
+
+    python -m smolpc.runtime.measure_child ARTIFACT_DIR LIB_DIR MODEL CPU_VARIANT
+
+It is a process of its own because settings may crash the engine, and because a process can
+use one CPU library only. The model stays loaded between two questions; contexts too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from smolpc.errors import SmolpcError
+from smolpc.runtime.bindings import bind
+from smolpc.runtime.decoding import Decoder, Tally
+from smolpc.runtime.interrupts import ctrl_c_noted
+from smolpc.runtime.loading import create_context, load_model
+from smolpc.runtime.measuring import MARKER, Failure, Timing, Work
+from smolpc.runtime.threadpool import Threadpool
+from smolpc.runtime.vocabulary import Vocabulary
+from smolpc.schema.running import RunSettings
+
+CONTEXTS = 8  # kept; fewer on a GPU, whose memory was planned for one
+TEXT = "def add(numbers):\n    return sum(numbers)  # the quick brown fox jumps over it\n"
+
+
+class _Context:
+    """A context with its threads and its loop."""
+
+    def __init__(self, bench: Bench, settings: RunSettings) -> None:
+        llama = bench.bound.llama
+        handle = create_context(bench.bound, bench.model, settings)
+        self._close: list[Callable[[], None]] = [lambda: llama.llama_free(handle)]
+        try:
+            pool = Threadpool(bench.bound, bench.libraries, handle, settings.threads)
+        except BaseException:
+            self.close()
+            raise
+        self._close.insert(0, pool.close)
+        self.decoder = Decoder(bench.bound, bench.model, handle)
+
+    def close(self) -> None:
+        while self._close:
+            self._close.pop()()
+
+
+class Bench:
+    """One model of one engine, measured with changing settings."""
+
+    def __init__(self, folder: Path, lib_dir: str, model: Path, cpu_variant: str) -> None:
+        self.libraries = folder / lib_dir
+        self.bound = bind(folder, lib_dir, cpu_variant=cpu_variant)
+        self.path, self.model, self.placed = model, None, None
+        self.contexts: OrderedDict[bytes, _Context] = OrderedDict()
+        self.tokens: list[int] = []
+
+    def measure(self, work: Work) -> Timing:
+        """Read a prompt and answer, as a user's question would. Raises SmolpcError."""
+        self._place(work.settings)
+        context = self._context(work.settings)
+        llama = self.bound.llama
+        tokens = (self.tokens * (work.prompt // len(self.tokens) + 1))[: work.prompt]
+        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
+        tally = Tally()
+        try:
+            pieces = context.decoder.tokens(tokens, chain, tally, threading.Event())
+            with contextlib.closing(pieces) as answer:  # type: ignore[type-var]
+                for _ in zip(range(work.answer + 1), answer, strict=False):
+                    pass
+        finally:
+            llama.llama_sampler_free(chain)
+        return Timing(prompt=tally.prefill_seconds, answer=tally.decode_seconds)
+
+    def _place(self, settings: RunSettings) -> None:
+        """Load the model where the settings want it."""
+        memory = settings.memory
+        placed = (memory.gpu_layers, memory.cpu_experts, memory.split, settings.devices)
+        if placed == self.placed:
+            return
+        self.close()
+        self.model = load_model(self.bound, self.path, settings)
+        self.placed = placed
+        self.tokens = Vocabulary(self.bound.llama, self.model).tokens(TEXT)
+
+    def _context(self, settings: RunSettings) -> _Context:
+        key = msgspec.json.encode(settings)
+        if key not in self.contexts:
+            while len(self.contexts) >= (1 if settings.memory.gpu_layers else CONTEXTS):
+                self.contexts.popitem(last=False)[1].close()
+            made = _Context(self, settings)
+            self.contexts[key] = made
+            made.decoder.prefill(self.tokens)  # the first computation allocates
+        self.contexts.move_to_end(key)
+        return self.contexts[key]
+
+    def close(self) -> None:
+        """Free everything but the libraries."""
+        for context in self.contexts.values():
+            context.close()
+        self.contexts.clear()
+        if self.model is not None:
+            self.bound.llama.llama_model_free(self.model)
+            self.model = self.placed = None
+
+
+def answer(bench: Bench, line: str) -> Timing | Failure:
+    """What one question comes to."""
+    try:
+        return bench.measure(msgspec.json.decode(line, type=Work))
+    except SmolpcError as error:
+        return Failure(error=str(error))
+
+
+def main() -> None:
+    folder, lib_dir, model, cpu_variant = sys.argv[1:]
+    bench: Any = None
+    with ctrl_c_noted():  # the parent decides when it is over
+        for line in sys.stdin:
+            try:
+                bench = bench or Bench(Path(folder), lib_dir, Path(model), cpu_variant)
+                found: Timing | Failure = answer(bench, line)
+            except SmolpcError as error:  # the engine does not load
+                found = Failure(error=str(error))
+            sys.stdout.write(f"\n{MARKER}{msgspec.json.encode(found).decode()}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

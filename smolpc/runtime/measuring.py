@@ -1,0 +1,104 @@
+"""How long the engine takes with given settings, asked of a child process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from smolpc import proc
+from smolpc.errors import SmolpcError
+from smolpc.runtime.probe import CRASHES
+from smolpc.schema.base import Value
+from smolpc.schema.running import RunSettings
+
+MARKER = "smolpc-measured "
+SLOWEST = 600.0  # seconds for one measurement, loading the model included
+
+
+class Work(Value, kw_only=True):
+    """One question: read `prompt` tokens, then compute `answer` tokens, one by one."""
+
+    settings: RunSettings
+    prompt: int
+    answer: int
+
+
+class Timing(Value, tag=True, kw_only=True):
+    """Seconds."""
+
+    prompt: float
+    answer: float
+
+
+class Failure(Value, tag=True, kw_only=True):
+    error: str
+
+
+class NotMeasured(Exception):
+    """The engine refused these settings, or died of them."""
+
+
+class Measurer:
+    """Measures one model with one engine. A child that died is started again.
+
+    The caller has verified the artifact's files and the model.
+    """
+
+    def __init__(self, artifact_dir: Path, lib_dir: str, model: Path) -> None:
+        self._arguments = (str(artifact_dir), lib_dir, str(model))
+        self._children: dict[str, proc.Dialogue] = {}
+
+    def measure(self, settings: RunSettings, *, prompt: int, answer: int) -> Timing:
+        """Raises NotMeasured."""
+        variant = settings.cpu_variant
+        work = Work(settings=settings, prompt=prompt, answer=answer)
+        try:
+            text = self._child(variant).ask(msgspec.json.encode(work).decode(), SLOWEST)
+        except proc.TimedOut:
+            del self._children[variant]
+            raise NotMeasured(f"it took longer than {SLOWEST:g} s") from None
+        except proc.Ended as ended:
+            del self._children[variant]
+            code = ended.code or 0
+            crash = CRASHES.get(code) or CRASHES.get(code & 0xFFFFFFFF)
+            raise NotMeasured(crash or f"the engine ended with code {code}") from None
+        except SmolpcError as error:  # it could not be started
+            raise NotMeasured(str(error)) from error
+        found: Timing | Failure = msgspec.json.decode(text, type=Timing | Failure)
+        if isinstance(found, Failure):
+            raise NotMeasured(found.error)
+        return found
+
+    def _child(self, variant: str) -> proc.Dialogue:
+        if variant not in self._children:
+            here = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+            self._children[variant] = proc.Dialogue(
+                # -P: the current folder must not provide modules to the child
+                [
+                    *(sys.executable, "-P", "-m", "smolpc.runtime.measure_child"),
+                    *(*self._arguments, variant),
+                ],
+                env={"PYTHONPATH": os.pathsep.join(filter(None, here)), "PYTHONIOENCODING": "utf-8"},
+                marker=MARKER,
+            )
+        return self._children[variant]
+
+    def close(self) -> None:
+        """End the children."""
+        while self._children:
+            self._children.popitem()[1].close()
+
+    def __enter__(self) -> Measurer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
