@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from smolpc.errors import TrustError, UsageError
+from smolpc.runtime import variants
 from smolpc.runtime.devices import Device, Ggml
 from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.log import EngineLog
@@ -35,18 +36,20 @@ _lock = threading.Lock()
 _bound: Bound | None = None
 
 
-def bind(artifact_dir: Path, lib_dir: str) -> Bound:
+def bind(artifact_dir: Path, lib_dir: str, *, cpu_variant: str = "") -> Bound:
     """Load the engine of an artifact into this process: libraries, backends, bindings.
 
-    The caller has verified the artifact's files. Asking again for the same artifact gives
-    the same object. Raises UsageError for a second artifact (two llama.cpp in one process
-    would share symbols) and TrustError when a library or the bindings do not load.
+    The caller has verified the artifact's files. `cpu_variant` names the CPU library of an
+    all-variants engine ("": the loader's choice); it counts the first time only. Asking again
+    for the same artifact gives the same object. Raises UsageError for a second artifact (two
+    llama.cpp in one process would share symbols), PrerequisiteError for a CPU library that
+    cannot run here, and TrustError when a library or the bindings do not load.
     """
     global _bound
     folder = artifact_dir.resolve()
     with _lock:
         if _bound is None:
-            _bound = _bind(folder, folder / lib_dir)
+            _bound = _bind(folder, folder / lib_dir, cpu_variant)
         elif _bound.folder != folder:
             raise UsageError(
                 "a process can run one engine artifact only",
@@ -56,7 +59,7 @@ def bind(artifact_dir: Path, lib_dir: str) -> Bound:
         return _bound
 
 
-def _bind(folder: Path, lib_dir: Path) -> Bound:
+def _bind(folder: Path, lib_dir: Path, cpu_variant: str) -> Bound:
     log = EngineLog()
     try:
         # The bindings put `lib_dir` on Windows' PATH, and GPU backends find their own
@@ -67,7 +70,7 @@ def _bind(folder: Path, lib_dir: Path) -> Bound:
             with ctrl_c_noted():  # the log calls back
                 log.attach(llama)
                 ggml = Ggml(lib_dir)
-                ggml.load_all(os.fsencode(lib_dir))
+                variants.load_backends(ggml, lib_dir, cpu_variant)
     except (OSError, RuntimeError, AttributeError, ImportError, SyntaxError) as error:
         raise TrustError(
             "the engine's libraries do not load",

@@ -38,6 +38,8 @@ class Ggml:
         base = ctypes.CDLL(str(libraries.find(folder, "ggml-base")))
         self.load_all = registry.ggml_backend_load_all_from_path
         self.load_all.argtypes, self.load_all.restype = [c_char_p], None
+        self.load = registry.ggml_backend_load
+        self.load.argtypes, self.load.restype = [c_char_p], c_void_p
         self.count = registry.ggml_backend_dev_count
         self.count.argtypes, self.count.restype = [], c_size_t
         self.get = registry.ggml_backend_dev_get

@@ -58,7 +58,9 @@ class Bench:
     def __init__(self, folder: Path, lib_dir: str, model: Path, cpu_variant: str) -> None:
         self.libraries = folder / lib_dir
         self.bound = bind(folder, lib_dir, cpu_variant=cpu_variant)
-        self.path, self.model, self.placed = model, None, None
+        self.path = model
+        self.model: Any = None
+        self.placed: object = None  # where the loaded model lies
         self.contexts: OrderedDict[bytes, _Context] = OrderedDict()
         self.tokens: list[int] = []
 

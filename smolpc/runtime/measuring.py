@@ -75,14 +75,17 @@ class Measurer:
 
     def _child(self, variant: str) -> proc.Dialogue:
         if variant not in self._children:
-            here = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+            path = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
             self._children[variant] = proc.Dialogue(
                 # -P: the current folder must not provide modules to the child
                 [
                     *(sys.executable, "-P", "-m", "smolpc.runtime.measure_child"),
                     *(*self._arguments, variant),
                 ],
-                env={"PYTHONPATH": os.pathsep.join(filter(None, here)), "PYTHONIOENCODING": "utf-8"},
+                env={
+                    "PYTHONPATH": os.pathsep.join(filter(None, here)),
+                    "PYTHONIOENCODING": "utf-8",
+                },
                 marker=MARKER,
             )
         return self._children[variant]
