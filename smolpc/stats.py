@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import comb
 from statistics import median
 
-__all__ = ["lower_bound", "median", "pairs_needed", "upper_bound"]
+__all__ = ["lower_bound", "median", "pairs_needed", "spread", "upper_bound"]
 
 
 def _rank(count: int, confidence: float) -> int:
@@ -45,3 +45,10 @@ def pairs_needed(confidence: float) -> int:
     while _rank(count, confidence) < 0:
         count += 1
     return count
+
+
+def spread(values: Sequence[float]) -> float:
+    """How far apart the middle half of the values lies, as a fraction of the median."""
+    ordered = sorted(values)
+    quarter = len(ordered) // 4
+    return (ordered[-1 - quarter] - ordered[quarter]) / median(ordered)

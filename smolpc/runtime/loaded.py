@@ -104,8 +104,7 @@ class Loaded:
         context = create_context(bound, self.handle, self.settings)
         self._closers.append(lambda: llama.llama_free(context))
         folder = bound.folder / self.artifact.lib_dir
-        most = max(settings.threads, settings.batch_threads)
-        pool = Threadpool(bound, folder, context, most)
+        pool = Threadpool(bound, folder, context, settings.threads, settings.batch_threads)
         self._closers.insert(1, pool.close)  # closed after the context that uses it
         self.vocabulary = Vocabulary(llama, self.handle)
         return context, cut

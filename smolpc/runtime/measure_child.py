@@ -28,7 +28,7 @@ from smolpc.runtime.threadpool import Threadpool
 from smolpc.runtime.vocabulary import Vocabulary
 from smolpc.schema.running import RunSettings
 
-CONTEXTS = 8  # kept; fewer on a GPU, whose memory was planned for one
+CONTEXTS = 2  # kept: the default's and the candidate's; on a GPU, one
 TEXT = "def add(numbers):\n    return sum(numbers)  # the quick brown fox jumps over it\n"
 
 
@@ -40,7 +40,8 @@ class _Context:
         handle = create_context(bench.bound, bench.model, settings)
         self._close: list[Callable[[], None]] = [lambda: llama.llama_free(handle)]
         try:
-            pool = Threadpool(bench.bound, bench.libraries, handle, settings.threads)
+            threads = settings.threads, settings.batch_threads
+            pool = Threadpool(bench.bound, bench.libraries, handle, *threads)
         except BaseException:
             self.close()
             raise

@@ -31,26 +31,44 @@ class ThreadpoolParams(ctypes.Structure):
 
 
 class Threadpool:
-    """`threads` threads attached to one context, which must be freed before `close`."""
+    """`threads` threads attached to one context, which must be freed before `close`.
 
-    def __init__(self, bound: Bound, lib_dir: Path, context: Any, threads: int) -> None:
-        base = ctypes.CDLL(str(libraries.find(lib_dir, "ggml-base")))
+    Prompts are read by `batch_threads` threads (0: the same); where that is another number
+    they have a pool of their own. The engine lets the pool sleep that it does not use.
+    """
+
+    def __init__(
+        self, bound: Bound, lib_dir: Path, context: Any, threads: int, batch_threads: int = 0
+    ) -> None:
+        self._base = ctypes.CDLL(str(libraries.find(lib_dir, "ggml-base")))
         llama = ctypes.CDLL(str(libraries.find(lib_dir, "llama")))
-        params = ThreadpoolParams()
-        base.ggml_threadpool_params_init(ctypes.byref(params), c_int(threads))
-        new = CFUNCTYPE(c_void_p, POINTER(ThreadpoolParams))(
+        self._new = CFUNCTYPE(c_void_p, POINTER(ThreadpoolParams))(
             bound.ggml.cpu_function("ggml_threadpool_new")
         )
         self._free = CFUNCTYPE(None, c_void_p)(bound.ggml.cpu_function("ggml_threadpool_free"))
-        self._handle = c_void_p(new(ctypes.byref(params)))
-        if not self._handle:
+        self._pools: list[c_void_p] = []
+        try:
+            for count in dict.fromkeys((threads, batch_threads or threads)):
+                self._pools.append(self._pool(count))
+        except BaseException:
+            self.close()
+            raise
+        batch = self._pools[1] if len(self._pools) > 1 else None
+        llama.llama_attach_threadpool(c_void_p(context), self._pools[0], batch)
+
+    def _pool(self, threads: int) -> c_void_p:
+        params = ThreadpoolParams()
+        self._base.ggml_threadpool_params_init(ctypes.byref(params), c_int(threads))
+        handle = c_void_p(self._new(ctypes.byref(params)))
+        if not handle:
             raise PrerequisiteError(
                 f"the engine cannot start {threads} threads",
                 why="the system allows no more threads, or memory is short",
                 next_step="smolpc run --threads 1 --prompt '...'",
             )
-        llama.llama_attach_threadpool(c_void_p(context), self._handle, None)
+        return handle
 
     def close(self) -> None:
         """End the threads. Free the context first: its backend still points here."""
-        self._free(self._handle)
+        while self._pools:
+            self._free(self._pools.pop())

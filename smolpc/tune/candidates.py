@@ -16,12 +16,13 @@ from smolpc.schema.fit import FitSettings
 from smolpc.schema.host import Cpu
 from smolpc.schema.running import RunSettings
 
-Changes = dict[str, Any]  # field of RunSettings or of its FitSettings -> value
-Goal = Literal["decode", "prompt", "total"]  # which seconds must get fewer
+Changes = dict[str, Any]  # name of a setting -> value
+Goal = Literal["decode", "prompt", "both"]  # which seconds must get fewer
 
 UBATCHES = (512, 1024, 256, 128)  # tokens computed at once while reading the prompt
 AROUND = (1, 2, 4)  # GPU layers fewer than what fits
 KV_TYPES = ("q8_0",)
+FIELDS = {"flash": "flash_attention"}  # of FitSettings, where the setting has another name
 
 
 class Group(Value, kw_only=True):
@@ -33,9 +34,9 @@ class Group(Value, kw_only=True):
 
 
 def apply(settings: RunSettings, changes: Mapping[str, Any]) -> RunSettings:
-    """`settings` with some fields changed, also those of its `memory`."""
-    inside = set(FitSettings.__struct_fields__)
-    memory = {name: value for name, value in changes.items() if name in inside}
+    """`settings` with some values changed, also those of its `memory`."""
+    inside = {FIELDS.get(field, field): field for field in FitSettings.__struct_fields__}
+    memory = {inside[name]: value for name, value in changes.items() if name in inside}
     own = {name: value for name, value in changes.items() if name not in inside}
     return msgspec.structs.replace(
         settings, memory=msgspec.structs.replace(settings.memory, **memory), **own
@@ -49,18 +50,20 @@ def groups(
     cpu_variants: Sequence[str] = (),
     layers: int = 0,
     allow_kv_types: bool = False,
+    fixed: frozenset[str] = frozenset(),
 ) -> tuple[Group, ...]:
     """Everything to measure for a start of `settings`.
 
     `cpu_variants`: CPU libraries of an all-variants engine that this processor can run, the
     loader's own choice first. `layers`: of the model, the output layer counted.
     `allow_kv_types`: the user asked for a smaller cache, which changes answers a little.
+    `fixed`: settings that the user chose, which are not measured.
     """
     memory = settings.memory
     made = [
-        _group("CPU library", "total", "cpu_variant", cpu_variants[1:]),
+        _group("CPU library", "both", "cpu_variant", cpu_variants[1:]),
         _group("threads", "decode", "threads", _threads(settings.threads, cpu)),
-        _group("GPU layers", "total", "gpu_layers", _gpu_layers(memory.gpu_layers, layers)),
+        _group("GPU layers", "both", "gpu_layers", _gpu_layers(memory.gpu_layers, layers)),
         _group(
             "threads for prompts",
             "prompt",
@@ -73,16 +76,27 @@ def groups(
             "ubatch",
             [size for size in UBATCHES if size != memory.ubatch and size <= memory.context],
         ),
-        _group("flash attention", "total", "flash", ["off"] if memory.flash != "off" else ["on"]),
+        _group(
+            "flash attention",
+            "both",
+            "flash_attention",
+            ["off"] if memory.flash != "off" else ["on"],
+        ),
     ]
     if allow_kv_types:
         kinds = [kind for kind in KV_TYPES if kind != memory.kv_type]
-        made.append(_group("cache type", "total", "kv_type", kinds))
-    return tuple(group for group in made if group.candidates)
+        made.append(_group("cache type", "both", "kv_type", kinds))
+    return tuple(
+        group for group in made if group.candidates and not fixed & group.candidates[0].keys()
+    )
 
 
 def _group(name: str, goal: Goal, field: str, values: Sequence[Any]) -> Group:
     return Group(name=name, goal=goal, candidates=tuple({field: value} for value in values))
+
+
+def _other_flash(now: str) -> list[str]:
+    return ["on"] if now == "off" else ["off"]
 
 
 def _threads(now: int, cpu: Cpu) -> list[int]:

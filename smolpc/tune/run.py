@@ -1,0 +1,150 @@
+"""`smolpc tune`: one race after the other, within a time budget; what is proved is kept."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from smolpc import stats
+from smolpc.runtime.measuring import Measurer, NotMeasured, Timing
+from smolpc.schema.base import Value
+from smolpc.schema.running import RunSettings
+from smolpc.schema.tuning import Sample, TunedValue
+from smolpc.tune.candidates import Changes, Goal, Group, apply
+from smolpc.tune.race import CandidateFailed, Outcome, proved, race, ratios
+
+PROMPT, ANSWER = (32, 512), (8, 96)  # tokens of one measurement, fewest and most
+SECONDS = 0.4  # that reading the prompt, and answering, should take in one measurement
+CONTEXT = 1024  # tokens that measuring needs; the user's context would only cost memory
+
+
+class Step(Value, kw_only=True):
+    """What a group came to, for people."""
+
+    group: str
+    why: str
+    kept: Changes
+
+
+class Tuner:
+    """Races of settings against `settings`, on one measurer. `values` are proved so far."""
+
+    def __init__(
+        self,
+        measurer: Measurer,
+        settings: RunSettings,
+        *,
+        seconds: float,
+        seed: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        on_measured: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.measurer, self.clock, self.on_measured = measurer, clock, on_measured
+        # Another number of threads for answers must not change that for prompts.
+        both = settings.batch_threads or settings.threads
+        self.start = msgspec.structs.replace(settings, batch_threads=both)
+        self.ends = clock() + seconds
+        self.rng = random.Random(seed)  # noqa: S311 - the order of measurements
+        self.values: list[TunedValue] = []
+        self.prompt, self.answer = PROMPT[0], ANSWER[0]
+
+    @property
+    def changes(self) -> Changes:
+        """What is proved so far."""
+        return {one.setting: one.value for one in self.values}  # the later one counts
+
+    def timing(self, settings: RunSettings) -> Timing:
+        """One measurement; the context is as small as it may be, except on a GPU, where its
+        memory decides what fits."""
+        memory = settings.memory
+        if not memory.gpu_layers and memory.context > CONTEXT:
+            memory = msgspec.structs.replace(memory, context=CONTEXT)
+            settings = msgspec.structs.replace(settings, memory=memory)
+        try:
+            return self.measurer.measure(settings, prompt=self.prompt, answer=self.answer)
+        except NotMeasured as error:
+            raise CandidateFailed(str(error)) from error
+
+    def warm_up(self) -> None:
+        """Load the model, and find how many tokens make a measurement long enough to trust.
+        Raises CandidateFailed when the default does not run."""
+        self.timing(self.start)
+        found = self.timing(self.start)
+        self.prompt = _within(PROMPT, SECONDS * self.prompt / found.prompt)
+        self.answer = _within(ANSWER, SECONDS * self.answer / found.answer)
+
+    def run(self, groups: Iterable[Group]) -> Iterable[Step]:
+        """Race after race, until there are no more or the time is up. Take the groups from
+        here one by one: what is proved counts from then on."""
+        waiting = list(groups)
+        while waiting:
+            group, share = waiting.pop(0), (self.ends - self.clock()) / (len(waiting) + 1)
+            yield self._race(group, self.clock() + share)
+        if len(self.values) > 1:
+            yield self._together()
+
+    def _race(self, group: Group, ends: float) -> Step:
+        base = apply(self.start, self.changes)
+
+        def seconds(changes: Changes) -> float:
+            self.on_measured(group.name)
+            return spent(self.timing(apply(base, changes)), group.goal)
+
+        outcome: Outcome[Changes] = race(
+            Changes(), group.candidates, seconds, left=lambda: ends - self.clock(), rng=self.rng
+        )
+        kept = outcome.winner or {}
+        for setting, value in kept.items():
+            self.values.append(self._value(setting, value, group.goal, outcome))
+        if "threads" in kept:
+            same = self.start.batch_threads
+            self.values.append(
+                TunedValue(setting="batch_threads", value=same, rate="prompt", gain=0.0)
+            )
+        return Step(group=group.name, why=outcome.why, kept=kept)
+
+    def _value(self, setting: str, value: Any, goal: Goal, outcome: Outcome[Changes]) -> TunedValue:
+        tokens = {"decode": self.answer, "prompt": self.prompt, "both": self.prompt + self.answer}
+        count = tokens[goal]
+        return TunedValue(
+            setting=setting,
+            value=value,
+            rate=goal,
+            gain=outcome.gain - 1,
+            noise=stats.spread([before for before, _ in outcome.pairs]),
+            samples=tuple(
+                Sample(default=count / before, candidate=count / after)
+                for before, after in outcome.pairs
+            ),
+        )
+
+    def _together(self) -> Step:
+        """Settings that were proved one by one may still get into each other's way."""
+        pairs: list[tuple[float, float]] = []
+        best = apply(self.start, self.changes)
+        try:
+            while len(pairs) < 15 and not proved(pairs):
+                self.on_measured("all together")
+                before = spent(self.timing(self.start), "both")
+                pairs.append((before, spent(self.timing(best), "both")))
+        except CandidateFailed:
+            pairs = [(0.0, 1.0)]
+        if stats.median(ratios(pairs)) > 1:
+            return Step(group="all together", why="still faster than the default", kept={})
+        self.values.clear()
+        return Step(group="all together", why="not faster: the default stays", kept={})
+
+
+def spent(timing: Timing, goal: Goal) -> float:
+    """The seconds that this goal is about."""
+    parts = {"decode": timing.answer, "prompt": timing.prompt}
+    return parts.get(goal, timing.prompt + timing.answer)
+
+
+def _within(limits: tuple[int, int], wanted: float) -> int:
+    low, high = limits
+    return max(low, min(high, int(wanted)))
