@@ -82,10 +82,7 @@ class Measurer:
                     *(sys.executable, "-P", "-m", "smolpc.runtime.measure_child"),
                     *(*self._arguments, variant),
                 ],
-                env={
-                    "PYTHONPATH": os.pathsep.join(filter(None, here)),
-                    "PYTHONIOENCODING": "utf-8",
-                },
+                env={"PYTHONPATH": os.pathsep.join(path), "PYTHONIOENCODING": "utf-8"},
                 marker=MARKER,
             )
         return self._children[variant]
