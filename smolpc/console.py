@@ -161,7 +161,7 @@ class _LineTask(_Counted):
             said += f" of {self.amount(self.total)}"
         if self.unit != "B":
             said += f" {self.unit}"
-        if rate > 0:
+        if rate > 0 and self.unit != "s":
             said += (
                 f", {self.amount(rate)}/s" if self.unit == "B" else f", {rate:.1f} {self.unit}/s"
             )
@@ -262,7 +262,7 @@ class _BarTask:
             said += f", {human_bytes(speed)}/s" if speed else ""
         else:
             said = f"{done:.0f}" + (f" of {whole:.0f}" if whole else "") + f" {self.unit}"
-            said += f", {speed:.1f}/s" if speed else ""
+            said += f", {speed:.1f}/s" if speed and self.unit != "s" else ""
         self.progress.update(self.id, said=said, **fields)
 
 

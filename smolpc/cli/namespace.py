@@ -15,6 +15,7 @@ from smolpc.cli import (
     run,
     serve,
     setup,
+    tune,
     version,
 )
 
@@ -26,6 +27,7 @@ namespace = Collection(
     build.build,
     run.run,
     serve.serve,
+    tune.tune,
     version.version,
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),

@@ -30,7 +30,7 @@ from smolpc.schema.running_report import ExplainReport
 from smolpc.schema.serve_report import ServeReport
 from smolpc.schema.spec import BuildSpec
 from smolpc.schema.storage_report import StorageReport
-from smolpc.schema.tuning import Tuned
+from smolpc.schema.tuning import Tuned, TuneReport
 
 EXPORTED: dict[str, type] = {
     "profile": Profile,
@@ -66,6 +66,7 @@ EXPORTED: dict[str, type] = {
     "estimate-report": EstimateReport,
     "explain-report": ExplainReport,
     "tuned": Tuned,
+    "tune-report": TuneReport,
     "pull-report": report.PullReport,
     "build-report": report.BuildReport,
     "setup-report": report.SetupReport,

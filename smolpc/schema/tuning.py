@@ -39,6 +39,23 @@ class Tuned(Value, kw_only=True):
     values: tuple[TunedValue, ...] = ()
 
 
+class TunedStep(Value, kw_only=True):
+    """One thing that was measured, and what came of it."""
+
+    group: str  # "threads"
+    why: str  # for people
+    kept: dict[str, Plain]  # setting -> value; empty: the default stays
+
+
+class TuneReport(Value, kw_only=True):
+    """`tune --json`."""
+
+    format: int = 1
+    model: str
+    tuned: Tuned
+    steps: tuple[TunedStep, ...]
+
+
 def fingerprint(host: Host) -> str:
     """sha256 (hex) of everything about a machine that makes a model faster or slower. A new
     driver, another graphics card or a smaller container gives another one."""

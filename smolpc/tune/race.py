@@ -47,11 +47,16 @@ class Outcome(Value, Generic[C], kw_only=True):
 
 class _Race(Generic[C]):
     def __init__(
-        self, default: C, measure: Callable[[C], float], left: Clock, rng: random.Random
+        self,
+        default: C,
+        measure: Callable[[C], float],
+        left: Clock,
+        typical: float,
+        rng: random.Random,
     ) -> None:
         self.default, self.measure, self.left, self.rng = default, measure, left, rng
         self.failed: dict[int, str] = {}
-        self.slowest = 0.0  # seconds of the longest measurement so far
+        self.slowest = typical  # seconds of the longest measurement so far
 
     def timed(self, candidate: C) -> float:
         before = self.left()
@@ -127,22 +132,23 @@ def race(
     measure: Callable[[C], float],
     *,
     left: Clock,
+    typical: float,
     rng: random.Random,
 ) -> Outcome[C]:
     """The candidate that is faster than `default`, if there is one.
 
     `measure` gives the seconds of a fixed piece of work, or raises CandidateFailed; for the
-    default that ends the race. `left` gives the seconds that are left; candidates come most
-    promising first, because the last ones are left out when time is short.
+    default that ends the race. `left` gives the seconds that are left, of which a measurement
+    takes about `typical`; candidates come most promising first, because the last ones are left
+    out when time is short.
     """
-    run = _Race(default, measure, left, rng)
+    run = _Race(default, measure, left, typical, rng)
+    room = int(left() / max(typical, 1e-9)) - 2 * stats.pairs_needed(CONFIDENCE)
+    able = room // ROUNDS_A_STAGE - 1  # candidates, beside the default
+    if able < 1:
+        return Outcome(winner=None, why="there was not enough time to measure it")
+    entered = list(candidates[:able])
     try:
-        run.timed(default)  # warm-up; also says how long one measurement takes
-        room = int(left() / max(run.slowest, 1e-9)) - 2 * stats.pairs_needed(CONFIDENCE)
-        able = room // ROUNDS_A_STAGE - 1  # candidates, beside the default
-        if able < 1:
-            return Outcome(winner=None, why="there was not enough time to measure it")
-        entered = list(candidates[:able])
         number = run.select(entered)
         if number is None:
             return Outcome(winner=None, why="nothing else was faster" + _failures(run.failed))

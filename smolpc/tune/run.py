@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from smolpc import stats
 from smolpc.runtime.measuring import Measurer, NotMeasured, Timing
-from smolpc.schema.base import Value
 from smolpc.schema.running import RunSettings
-from smolpc.schema.tuning import Sample, TunedValue
+from smolpc.schema.tuning import Sample, TunedStep, TunedValue
 from smolpc.tune.candidates import Changes, Goal, Group, apply
 from smolpc.tune.race import CandidateFailed, Outcome, proved, race, ratios
 
 PROMPT, ANSWER = (32, 512), (8, 96)  # tokens of one measurement, fewest and most
 SECONDS = 0.4  # that reading the prompt, and answering, should take in one measurement
 CONTEXT = 1024  # tokens that measuring needs; the user's context would only cost memory
-
-
-class Step(Value, kw_only=True):
-    """What a group came to, for people."""
-
-    group: str
-    why: str
-    kept: Changes
 
 
 class Tuner:
@@ -51,6 +42,7 @@ class Tuner:
         self.rng = random.Random(seed)  # noqa: S311 - the order of measurements
         self.values: list[TunedValue] = []
         self.prompt, self.answer = PROMPT[0], ANSWER[0]
+        self.typical = 0.0  # seconds of one measurement
 
     @property
     def changes(self) -> Changes:
@@ -74,10 +66,12 @@ class Tuner:
         Raises CandidateFailed when the default does not run."""
         self.timing(self.start)
         found = self.timing(self.start)
-        self.prompt = _within(PROMPT, SECONDS * self.prompt / found.prompt)
-        self.answer = _within(ANSWER, SECONDS * self.answer / found.answer)
+        for_prompt, for_answer = found.prompt / self.prompt, found.answer / self.answer
+        self.prompt = _within(PROMPT, SECONDS / for_prompt)
+        self.answer = _within(ANSWER, SECONDS / for_answer)
+        self.typical = for_prompt * self.prompt + for_answer * self.answer
 
-    def run(self, groups: Iterable[Group]) -> Iterable[Step]:
+    def run(self, groups: Iterable[Group]) -> Iterator[TunedStep]:
         """Race after race, until there are no more or the time is up. Take the groups from
         here one by one: what is proved counts from then on."""
         waiting = list(groups)
@@ -87,7 +81,7 @@ class Tuner:
         if len(self.values) > 1:
             yield self._together()
 
-    def _race(self, group: Group, ends: float) -> Step:
+    def _race(self, group: Group, ends: float) -> TunedStep:
         base = apply(self.start, self.changes)
 
         def seconds(changes: Changes) -> float:
@@ -95,7 +89,12 @@ class Tuner:
             return spent(self.timing(apply(base, changes)), group.goal)
 
         outcome: Outcome[Changes] = race(
-            Changes(), group.candidates, seconds, left=lambda: ends - self.clock(), rng=self.rng
+            Changes(),
+            group.candidates,
+            seconds,
+            left=lambda: ends - self.clock(),
+            typical=self.typical,
+            rng=self.rng,
         )
         kept = outcome.winner or {}
         for setting, value in kept.items():
@@ -105,7 +104,7 @@ class Tuner:
             self.values.append(
                 TunedValue(setting="batch_threads", value=same, rate="prompt", gain=0.0)
             )
-        return Step(group=group.name, why=outcome.why, kept=kept)
+        return TunedStep(group=group.name, why=outcome.why, kept=kept)
 
     def _value(self, setting: str, value: Any, goal: Goal, outcome: Outcome[Changes]) -> TunedValue:
         tokens = {"decode": self.answer, "prompt": self.prompt, "both": self.prompt + self.answer}
@@ -122,7 +121,7 @@ class Tuner:
             ),
         )
 
-    def _together(self) -> Step:
+    def _together(self) -> TunedStep:
         """Settings that were proved one by one may still get into each other's way."""
         pairs: list[tuple[float, float]] = []
         best = apply(self.start, self.changes)
@@ -134,9 +133,9 @@ class Tuner:
         except CandidateFailed:
             pairs = [(0.0, 1.0)]
         if stats.median(ratios(pairs)) > 1:
-            return Step(group="all together", why="still faster than the default", kept={})
+            return TunedStep(group="all together", why="still faster than the default", kept={})
         self.values.clear()
-        return Step(group="all together", why="not faster: the default stays", kept={})
+        return TunedStep(group="all together", why="not faster: the default stays", kept={})
 
 
 def spent(timing: Timing, goal: Goal) -> float:

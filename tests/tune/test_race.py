@@ -22,6 +22,7 @@ def run(
         names,
         machine.measure,
         left=lambda: budget - machine.now,
+        typical=speeds["default"],
         rng=random.Random(seed),
     )
 
@@ -65,6 +66,7 @@ def test_the_time_is_kept(budget: float, seed: int) -> None:
         ["a", "b", "c"],
         machine.measure,
         left=lambda: budget - machine.now,
+        typical=0.3,
         rng=random.Random(seed),
     )
     # one round of measurements may be under way when the time ends
@@ -88,6 +90,7 @@ def test_a_default_that_does_not_run_ends_the_race() -> None:
         ["fast"],
         machine.measure,
         left=lambda: 60 - machine.now,
+        typical=0.3,
         rng=random.Random(1),
     )
     assert outcome.winner is None and "does not load" in outcome.why

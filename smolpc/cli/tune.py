@@ -1,0 +1,55 @@
+"""`tune`: measure which settings are fastest here, and use them from then on."""
+
+from __future__ import annotations
+
+from smolpc.cli.app import command
+from smolpc.console import Console
+
+MINUTES = 3.0
+
+
+@command(
+    first="model",
+    help={
+        "model": "an installed model by name (default: that of the last setup)",
+        "minutes": f"how long to measure (default: {MINUTES:g}); a large model needs more",
+        "kv_types": "also try a smaller cache, which changes the answers a little",
+        "forget": "use the default settings again",
+    },
+    events=True,
+)
+def tune(
+    console: Console,
+    model: str = "",
+    minutes: str = "",
+    kv_types: bool = False,
+    forget: bool = False,
+    json: bool = False,
+) -> None:
+    """Measure which engine settings are fastest on this machine, and use them from then on."""
+    from smolpc.errors import UsageError
+    from smolpc.provision import running, tuning
+
+    try:
+        wanted = float(minutes or MINUTES)
+    except ValueError:
+        wanted = 0
+    if not 0 < wanted <= 24 * 60:
+        raise UsageError(
+            f"'{minutes}' is no number of minutes",
+            why="it is more than 0, such as 0.5 or 10",
+            next_step=f"smolpc tune --minutes {MINUTES:g}",
+        )
+    prepared = running.prepare({"model": model}, console.reporter)
+    if forget:
+        known = tuning.forget(prepared)
+        console.print(
+            "The default settings are used again." if known else "There is nothing to forget."
+        )
+        return
+    report = tuning.tune(
+        prepared, seconds=wanted * 60, kv_types=kv_types, reporter=console.reporter
+    )
+    if json:
+        console.emit(report)
+    console.print(tuning.words(report))
