@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smolpc.catalog import Catalog
@@ -16,7 +16,7 @@ from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.base import Value
 from smolpc.schema.config_report import Setting
 from smolpc.schema.host import Host
-from smolpc.schema.model import Defaults
+from smolpc.schema.model import Defaults, ModelManifest
 from smolpc.schema.running_report import ExplainReport
 from smolpc.settings import (
     RUNNING,
@@ -24,6 +24,7 @@ from smolpc.settings import (
     Config,
     Layer,
     Settings,
+    config_of,
     load_config,
     own_recipes,
 )
@@ -59,7 +60,18 @@ def prepare(
     worth = chosen.model or chosen.recipes or own_recipes().is_dir() or config.has_models
     manifests = tuple(catalog.models.values()) if worth else ()
     record = _record(store, catalog, chosen, reporter or Silent())
-    text = chosen.model or record.name
+    return _prepared(config, record, chosen.model or record.name, manifests)
+
+
+def prepare_stored(settings: Settings, record: ModelRecord) -> Prepared:
+    """`prepare` for settings that a program has, and a model in the store."""
+    manifests = tuple(catalog_for(settings).models.values())
+    return _prepared(config_of(settings), record, record.name, manifests)
+
+
+def _prepared(
+    config: Config, record: ModelRecord, text: str, manifests: Sequence[ModelManifest]
+) -> Prepared:
     brought, origin = lookup.brought_along(record, text, manifests)
     layer, notes = parameters(brought, origin)
     names = (text, *lookup.names_of(record.name, record.sha256, manifests))

@@ -25,7 +25,8 @@ from smolpc.schema.host import Tool
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.plan import Step
 from smolpc.schema.result import RunResult
-from smolpc.store import Store, artifacts, generations
+from smolpc.schema.tuning import fingerprint
+from smolpc.store import Store, artifacts, generations, tunings
 
 if TYPE_CHECKING:
     from smolpc import pypi
@@ -304,6 +305,26 @@ class Activate:
         )
 
 
+class TuneModel:
+    """A short look at which settings are fastest; `smolpc tune` takes a longer one."""
+
+    def known(self, work: Work, _: Step) -> Known:
+        seconds = work.target.settings.tune_seconds
+        if not seconds:
+            return Known(done=True, reason="tune_seconds is 0")
+        host, model = fingerprint(work.target.host), _model(work).sha256
+        found = tunings.find(work.store, host, work.target.key, model)
+        return Known(done=found is not None, seconds=seconds)
+
+    def perform(self, work: Work, _: Step) -> None:
+        from smolpc.provision import running, tuning
+
+        chosen, model = work.target.settings, _model(work)
+        record = storage.require(work.store.models, model.sha256, model.name)
+        prepared = running.prepare_stored(chosen, record)
+        tuning.tune(prepared, seconds=chosen.tune_seconds, reporter=work.reporter)
+
+
 class SayHello:
     """The proof for people: a short answer from the real model."""
 
@@ -335,7 +356,17 @@ def _model(work: Work) -> ModelManifest:
     return work.target.model
 
 
-Kind = FetchTool | FetchSource | Configure | Compile | Package | PullModel | Activate | SayHello
+Kind = (
+    FetchTool
+    | FetchSource
+    | Configure
+    | Compile
+    | Package
+    | PullModel
+    | Activate
+    | TuneModel
+    | SayHello
+)
 KINDS: dict[str, Callable[[], Kind]] = {
     "fetch-tool": FetchTool,
     "fetch-source": FetchSource,
@@ -344,6 +375,7 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "package": Package,
     "pull-model": PullModel,
     "activate": Activate,
+    "tune-model": TuneModel,
     "say-hello": SayHello,
 }
 

@@ -43,6 +43,7 @@ class Settings(Value, kw_only=True):
     download_limit: str = ""  # bytes a second, such as 5M; empty: no limit
     download_streams: Count = 0  # connections a file; 0: more than one only where it is faster
     quiet_hours: str = ""  # no downloads in this time of day, such as 08:00-15:30
+    tune_seconds: Count = 20  # that setup measures a new model's settings; 0: it does not
     keep_generations: Count = 2  # earlier setups that artifacts.gc keeps usable
     backend: str = "auto"  # what answers, best first, such as "llama.cpp ollama"
     memory_budget: str = ""  # bytes for all loaded models together, such as 6G; empty: what is free
