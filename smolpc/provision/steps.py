@@ -308,18 +308,21 @@ class Activate:
 class TuneModel:
     """A short look at which settings are fastest; `smolpc tune` takes a longer one."""
 
-    def known(self, work: Work, _: Step) -> Known:
+    def known(self, work: Work, step: Step) -> Known:
         seconds = work.target.settings.tune_seconds
-        if not seconds:
-            return Known(done=True, reason="tune_seconds is 0")
         host, model = fingerprint(work.target.host), _model(work).sha256
         found = tunings.find(work.store, host, work.target.key, model)
-        return Known(done=found is not None, seconds=seconds)
+        # Nothing needs this step: if it were done by itself, nothing would be made again.
+        ready = Activate().known(work, step).done
+        return Known(done=ready and (found is not None or not seconds), seconds=seconds)
 
     def perform(self, work: Work, _: Step) -> None:
         from smolpc.provision import running, tuning
 
         chosen, model = work.target.settings, _model(work)
+        host = fingerprint(work.target.host)
+        if not chosen.tune_seconds or tunings.find(work.store, host, work.target.key, model.sha256):
+            return
         record = storage.require(work.store.models, model.sha256, model.name)
         prepared = running.prepare_stored(chosen, record)
         tuning.tune(prepared, seconds=chosen.tune_seconds, reporter=work.reporter)
