@@ -8,7 +8,6 @@ use one CPU library only. The model stays loaded between two questions; contexts
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 from collections import OrderedDict
@@ -69,18 +68,11 @@ class Bench:
         """Read a prompt and answer, as a user's question would. Raises SmolpcError."""
         self._place(work.settings)
         context = self._context(work.settings)
-        llama = self.bound.llama
         tokens = (self.tokens * (work.prompt // len(self.tokens) + 1))[: work.prompt]
-        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
         tally = Tally()
-        try:
-            pieces = context.decoder.tokens(tokens, chain, tally, threading.Event())
-            with contextlib.closing(pieces) as answer:  # type: ignore[type-var]
-                for _ in zip(range(work.answer + 1), answer, strict=False):
-                    pass
-        finally:
-            llama.llama_sampler_free(chain)
+        answer = context.decoder.tokens(tokens, None, tally, threading.Event())
+        for _ in zip(range(work.answer + 1), answer, strict=False):
+            pass
         return Timing(prompt=tally.prefill_seconds, answer=tally.decode_seconds)
 
     def _place(self, settings: RunSettings) -> None:
