@@ -16,6 +16,7 @@ from smolpc.runtime.stream import AsyncStream, Stream
 from smolpc.schema.running import Message, Request, RunSettings
 
 if TYPE_CHECKING:
+    from smolpc.runtime.bindings import Bound
     from smolpc.runtime.loaded import Loaded, Model
     from smolpc.runtime.session import ModelName
     from smolpc.schema.host import Host
@@ -77,7 +78,6 @@ class Engine:
         memory_budget: int | None = None,
         allow_cpu_fallback: bool = False,
     ) -> None:
-        from smolpc.runtime.bindings import bind
         from smolpc.runtime.session import Session
 
         self._session = Session(config, host)
@@ -86,11 +86,12 @@ class Engine:
         self._default: str | None = None
         self._changing = threading.RLock()
         self._closed = False
+        self._bound: Bound | None = None
         self._budget, self._allow_cpu = memory_budget, allow_cpu_fallback
         self._resources = ExitStack()
         try:
-            folder, self.artifact = self._resources.enter_context(self._session.artifact(artifact))
-            self.bound = bind(folder, self.artifact.lib_dir)
+            engine = self._session.artifact(artifact)
+            self._folder, self.artifact = self._resources.enter_context(engine)
         except BaseException:
             self._resources.close()
             raise
@@ -99,6 +100,25 @@ class Engine:
     def models(self) -> tuple[str, ...]:
         """The names of the loaded models; the first is what `generate` uses by default."""
         return tuple(sorted(self._models, key=lambda name: name != self._default))
+
+    @property
+    def bound(self) -> Bound:
+        """The libraries, which the first model brings in."""
+        if self._bound is None:
+            raise UsageError("no model is loaded", next_step="engine.load(...) one first")
+        return self._bound
+
+    def _bind(self, first: Model, settings: RunSettings | None) -> None:
+        """Load the libraries; the first model decides which CPU library of an all-variants
+        engine that is."""
+        if self._bound is None:
+            from smolpc.runtime.bindings import bind
+
+            if settings is None:
+                variant = self._session.cpu_variant(first, self.artifact)
+            else:
+                variant = settings.cpu_variant
+            self._bound = bind(self._folder, self.artifact.lib_dir, cpu_variant=variant)
 
     def load(self, model: ModelName = "", *, settings: RunSettings | None = None) -> str:
         """Load one more model and return its name; one that is loaded already stays as it is.
@@ -115,6 +135,7 @@ class Engine:
                 return self._names[model]
             found = self._session.model(model)
             if found.name not in self._models:
+                self._bind(found, settings)
                 chosen, notes = (settings, ()) if settings else self._choose(found, model)
                 if settings is None and self._budget is None:
                     self._budget = self._session.chosen.memory_budget_bytes or None

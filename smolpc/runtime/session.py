@@ -20,6 +20,7 @@ from smolpc.runtime.loaded import Model
 from smolpc.schema.artifact import Artifact, ModelRecord
 from smolpc.schema.host import Host
 from smolpc.schema.running_report import Running
+from smolpc.schema.tuning import Tuned
 from smolpc.store import Store, artifacts, gc, generations
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Session:
         host = self.host
         shape = shape_in(model.path, model.trained_context)
         _, report = self.config.for_model(self._names(model, wanted))
-        tuned = tuned_for(self.store, host, artifact.key, model.sha256) if model.sha256 else None
+        tuned = self._tuned(host, model, artifact)
         registered = tuple(devices)
         running = running_for(shape, devices_in(registered, host), host, report, tuned)
         lost = missing_gpu_backends(artifact.requirements.backends, registered)
@@ -147,6 +148,15 @@ class Session:
             used = msgspec.structs.replace(running.settings, memory=memory)
             return msgspec.structs.replace(running, settings=used)
         return running
+
+    def cpu_variant(self, model: Model, artifact: Artifact) -> str:
+        """The CPU library that was measured to be fastest; "": the loader's choice."""
+        tuned = self._tuned(self.host, model, artifact)
+        found = [one.value for one in tuned.values if one.setting == "cpu_variant"] if tuned else []
+        return str(found[-1]) if found else ""
+
+    def _tuned(self, host: Host, model: Model, artifact: Artifact) -> Tuned | None:
+        return tuned_for(self.store, host, artifact.key, model.sha256) if model.sha256 else None
 
     def _names(self, model: Model, wanted: ModelName) -> tuple[str, ...]:
         typed = (wanted,) if isinstance(wanted, str) and wanted else ()
