@@ -9,6 +9,10 @@ from smolpc.schema.fit import FitSettings
 
 Speculation = Literal["auto", "off", "ngram", "draft"]
 Overflow = Literal["error", "shift"]
+# Computed tokens that a prompt begins with. "exact": only where the answer stays what it would
+# be without; "fast": all of them, and rounding may change a word; "auto": exact for temperature
+# 0 or a given seed, else fast.
+Reuse = Literal["auto", "exact", "fast", "off"]
 
 
 class Message(TypedDict):
@@ -43,6 +47,7 @@ class Request(Value, kw_only=True):
     raw: bool = False  # the prompt goes in as it is, without the chat template
     overflow: Overflow = "error"  # a prompt or answer that is longer than the context
     files: tuple[str, ...] = ()  # texts that the answer may repeat, for speculation only
+    reuse: Reuse | None = None  # None: as the engine is set
 
 
 class Piece(Value, kw_only=True):
