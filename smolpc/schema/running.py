@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
-from smolpc.schema.base import Value
+from smolpc.schema.base import Bytes, Value
 from smolpc.schema.fit import FitSettings
 
 Speculation = Literal["auto", "off", "ngram", "draft"]
@@ -66,4 +66,6 @@ class RunSettings(Value, kw_only=True):
     speculation: Speculation = "auto"
     draft_model: str = ""  # name of an installed model, for speculation "draft"
     devices: tuple[str, ...] = ()  # the engine's names of the GPUs to use; (): all it has
+    prompt_cache: Reuse = "auto"  # for requests that do not say it
+    prompt_cache_limit: Bytes = 1_000_000_000  # of state files on the disk; 0: none
     cpu_variant: str = ""  # file stem of a CPU library of an all-variants engine; "": the loader's

@@ -17,7 +17,7 @@ from smolpc.runtime.prefix.matching import (
     keepable,
 )
 from smolpc.runtime.prefix.shelf import Shelf
-from smolpc.schema.running import Reuse
+from smolpc.schema.running import Request, Reuse
 
 MIN_GAIN = 32  # tokens: for fewer no file is read
 MIN_STORED = 256  # tokens that were computed anew, before a prompt is worth a file
@@ -31,11 +31,20 @@ def worth_storing(computed: int, seconds: float, size: int) -> bool:
     return computed >= MIN_STORED and seconds > MIN_ADVANTAGE * size / LOADING_RATE
 
 
+def way_for(request: Request, default: Reuse) -> Reuse:
+    """How to reuse for `request`: "auto" keeps what a caller may rely on, that temperature 0
+    and a given seed repeat."""
+    way = request.reuse or default
+    if way != "auto":
+        return way
+    sampling = request.sampling
+    return "exact" if sampling.temperature <= 0 or sampling.seed is not None else "fast"
+
+
 class PrefixReuse:
     """Prompt reuse for one context. `shelf` None: only what the context itself holds.
 
-    `reuse` and `computed` are called with the engine to themselves. `how` is set before each
-    prompt ("auto" means "fast" here: the caller knows whether the answer must repeat).
+    "auto" is "fast" here: who asks knows whether the answer must repeat (`way_for`).
     """
 
     def __init__(self, llama: Any, model: Any, shelf: Shelf | None = None) -> None:
@@ -45,13 +54,13 @@ class PrefixReuse:
         self._kept = 0
         self._writer: threading.Thread | None = None
         self._last: tuple[Path, Sequence[int]] | None = None  # the file this context wrote
-        self.how: Reuse = "auto"
+        self._how: Reuse = "off"
 
-    def reuse(self, cache: Cache, prompt: Sequence[int]) -> int:
+    def reuse(self, cache: Cache, prompt: Sequence[int], how: Reuse) -> int:
         """Leave a beginning of `prompt` in `cache` and return its length; see `seams.Prefix`."""
-        exact = self.how == "exact"
+        self._how, exact = how, how == "exact"
         here = 0
-        if self.how != "off":
+        if how != "off":
             here = self._in_context(cache, prompt, exact)
             if self._shelf and len(prompt) - here > MIN_GAIN:
                 here = self._from_disk(self._shelf, cache, prompt, here, exact)
@@ -66,8 +75,9 @@ class PrefixReuse:
 
     def _in_context(self, cache: Cache, prompt: Sequence[int], exact: bool) -> int:
         """What of `prompt` the context can keep."""
-        known = min(self._held.exact, common_prefix(self._held.tokens, cache.held))
-        self._held = Held(cache.held, known)
+        held = cache.held[: cache.sound]
+        known = min(self._held.exact, common_prefix(self._held.tokens, held))
+        self._held = Held(held, known)
         oldest = state.oldest_position(self._llama, cache.context)
         memory = Memory(self._memory.cuts, self._memory.window, oldest)
         return keepable(self._held, prompt, memory, exact=exact)
@@ -99,7 +109,7 @@ class PrefixReuse:
         size = state.size(self._llama, cache.context) if self._shelf else 0
         if (
             self._shelf is not None
-            and self.how != "off"
+            and self._how != "off"
             and (self._writer is None or not self._writer.is_alive())
             and size <= self._shelf.limit
             and worth_storing(len(prompt) - self._kept, seconds, size)
