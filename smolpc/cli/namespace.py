@@ -15,6 +15,7 @@ from smolpc.cli import (
     run,
     setup,
     version,
+    warm,
 )
 
 namespace = Collection(
@@ -24,6 +25,7 @@ namespace = Collection(
     doctor.doctor,
     build.build,
     run.run,
+    warm.warm,
     version.version,
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),

@@ -10,6 +10,7 @@ from smolpc.console import Console
     first="prompt",
     help={
         "prompt": "what to ask; '-' reads it from standard input",
+        "system": "a system prompt by name, such as code, or a text file",
         "model": "an installed model by name (default: that of the last setup)",
         "max_tokens": "stop after this many tokens",
         "temperature": "0 always takes the likeliest token; higher values vary more",
@@ -23,6 +24,7 @@ from smolpc.console import Console
 def run(
     console: Console,
     prompt: str = "",
+    system: str = "",
     model: str = "",
     max_tokens: int = 512,
     temperature: float = 0.7,
@@ -39,6 +41,7 @@ def run(
     from invoke.exceptions import Exit
 
     from smolpc import settings
+    from smolpc.cli.prompts import system_text
     from smolpc.cli.setup import summary
     from smolpc.errors import Interrupted, UsageError
     from smolpc.models import download, lookup, pins, storage
@@ -57,7 +60,7 @@ def run(
     if not text.strip():
         raise UsageError("there is no prompt", next_step="smolpc run --prompt 'your question'")
     store = Store(chosen.store_path)
-    record, system = None, ""
+    record, said = None, ""
     if model:
         catalog = catalog_for(chosen)
         record = lookup.installed(store.models, model, catalog.models.values())
@@ -67,10 +70,12 @@ def run(
             if record is None:
                 known = pins.pinned(manifest, store)
                 record = storage.require(store.models, known.sha256, known.short)
-        system = lookup.system_prompt(record, model, catalog.models.values())
+        said = lookup.system_prompt(record, model, catalog.models.values())
     asked: str | list[Message] = text
-    if system and not raw:
-        asked = [Message(role="system", content=system), Message(role="user", content=text)]
+    if system:
+        said = system_text(chosen, system)
+    if said and not raw:
+        asked = [Message(role="system", content=said), Message(role="user", content=text)]
     with Engine.open(
         record or "", config=chosen, host=host_for(chosen), allow_cpu_fallback=cpu_fallback
     ) as engine:

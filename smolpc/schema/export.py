@@ -27,6 +27,7 @@ from smolpc.schema.quantize_report import MadeReport
 from smolpc.schema.result import RunResult
 from smolpc.schema.spec import BuildSpec
 from smolpc.schema.storage_report import StorageReport
+from smolpc.schema.warm_report import Warmed
 
 EXPORTED: dict[str, type] = {
     "profile": Profile,
@@ -66,6 +67,7 @@ EXPORTED: dict[str, type] = {
     "ollama-import-report": OllamaImportReport,
     "ollama-export-report": OllamaExportReport,
     "made-report": MadeReport,
+    "warm-report": Warmed,
 }
 
 

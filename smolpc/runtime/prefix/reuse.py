@@ -119,13 +119,18 @@ class PrefixReuse:
             self._writer = threading.Thread(target=self._write, args=what, name="prompt-cache")
             self._writer.start()
 
+    def stored_bytes(self, prompt: Sequence[int]) -> int:
+        """Bytes of the intact file of exactly this prompt; 0: there is none."""
+        return self._shelf.bytes_of(prompt) if self._shelf else 0
+
     def store_now(self, cache: Cache, prompt: Sequence[int]) -> int:
         """Write `prompt`, which `cache` holds, whatever it costs; return the bytes (0: not)."""
-        data = state.save(self._llama, cache.context) if self._shelf else None
-        if self._shelf is None or data is None:
+        if self._shelf is None or cache.held != list(prompt):
             return 0
-        path = self._shelf.put(prompt, self._held.exact, data)
-        return path.stat().st_size if path else 0
+        data = state.save(self._llama, cache.context)
+        if data is None or self._shelf.put(prompt, self._held.exact, data) is None:
+            return 0
+        return self.stored_bytes(prompt)
 
     def _write(self, shelf: Shelf, prompt: tuple[int, ...], exact: int, data: bytearray) -> None:
         path = shelf.put(prompt, exact, data)

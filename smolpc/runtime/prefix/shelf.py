@@ -87,13 +87,21 @@ class Shelf:
             os.utime(found.path)
         return state
 
+    def bytes_of(self, tokens: Sequence[int]) -> int:
+        """Bytes of the file of exactly these tokens, after a look at all of it; 0: none."""
+        path = self._path(tokens)
+        read = self._look(path)
+        if read is None or self.take(Found(path, *read, keep=len(tokens))) is None:
+            return 0
+        return read[0].file_bytes
+
     def put(self, tokens: Sequence[int], exact: int, state: bytes | bytearray) -> Path | None:
         """Store a state, and delete the files that were not used for the longest time.
 
         None when it does not fit the limit or the disk; why is in `notes`.
         """
         begin, head = header.write(self.key, tokens, exact, state)
-        path = self.folder / f"{header.tokens_digest(tokens)[:NAME]}{SUFFIX}"
+        path = self._path(tokens)
         if head.file_bytes > self.limit:
             self.notes.append(
                 f"the computed prompt was not stored: it has {human_bytes(head.file_bytes)},"
@@ -134,6 +142,9 @@ class Shelf:
             _, size, path = kept.pop()
             self.remove(path)
             total -= size
+
+    def _path(self, tokens: Sequence[int]) -> Path:
+        return self.folder / f"{header.tokens_digest(tokens)[:NAME]}{SUFFIX}"
 
     def _prepare(self) -> None:
         """Make the folders, for this user alone."""
