@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +19,13 @@ import msgspec
 from smolpc.errors import UsageError
 from smolpc.schema.base import Value
 from smolpc.schema.report import Setting
+from smolpc.schema.running import Reuse
 
 NOT_SETTINGS = {"SMOLPC_CONFIG"}
 
 
+SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmg]?)b?", re.IGNORECASE | re.ASCII)
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -49,6 +53,8 @@ class Settings(Value, kw_only=True):
     keep_generations: Count = 2  # earlier setups that artifacts.gc keeps usable
     context: Count = 0  # tokens of context for run; 0: up to 4096, never above the model's
     threads: Count = 0  # 0: usable physical (or performance) cores
+    prompt_cache: Reuse = "auto"  # reuse of computed prompts: auto, exact, fast or off
+    prompt_cache_limit: str = "1G"  # bytes of computed prompts on the disk; 0: none
 
     @property
     def store_path(self) -> Path:
@@ -64,6 +70,18 @@ class Settings(Value, kw_only=True):
 
         folder = site_data_path("smolpc", appauthor=False)
         return folder if _made_by_root(folder) else None
+
+    @property
+    def prompt_cache_bytes(self) -> int:
+        """0: nothing is kept on the disk. Raises UsageError."""
+        found = SIZE.fullmatch(self.prompt_cache_limit.strip())
+        if found is None:
+            raise UsageError(
+                f"setting 'prompt_cache_limit' has a wrong value: {self.prompt_cache_limit!r}",
+                why="it is a number of bytes, with k, M or G behind it, such as 1.5G",
+                next_step="smolpc config.show",
+            )
+        return int(float(found[1]) * UNITS[found[2].lower()])
 
     @property
     def profile_dirs(self) -> tuple[Path, ...]:

@@ -117,4 +117,10 @@ class Session:
         """How to run a model here, and what the user should be told about it."""
         threads, note = fit_threads(self.chosen.threads, self.host.cpu)
         memory = FitSettings(context=self.chosen.context, gpu_layers=-1, full_window=True)
-        return RunSettings(memory=memory, threads=threads), (note,) if note else ()
+        chosen = RunSettings(
+            memory=memory,
+            threads=threads,
+            prompt_cache=self.chosen.prompt_cache,
+            prompt_cache_limit=self.chosen.prompt_cache_bytes,
+        )
+        return chosen, (note,) if note else ()

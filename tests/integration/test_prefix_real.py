@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 Opened = Callable[..., Loaded]
 SOURCE = Path(__file__).read_text(encoding="utf-8")
-SYSTEM = "You help with this file:\n" + SOURCE[:1000]
+SYSTEM = "You help with this file:\n" + SOURCE[:1000]  # about 300 tokens
 SHA = "5" * 64  # nobody compares it with the file here
 
 
@@ -42,7 +42,7 @@ def opened(real_artifact: Path, real_model: Path, own_cache: Path) -> Iterator[O
 
     def load(*, limit: int = 1_000_000_000, sha256: str = SHA, kv_type: str = "f16") -> Loaded:
         memory = FitSettings(context=2048, kv_type=kv_type)
-        settings = RunSettings(memory=memory, threads=2, prompt_cache_limit=limit)
+        settings = RunSettings(memory=memory, threads=1, prompt_cache_limit=limit)
         model = Model(path=real_model, name="m", sha256=sha256)
         everything.append(Loaded(bound, manifest, model, settings))
         return everything[-1]
