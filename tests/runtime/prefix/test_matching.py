@@ -83,66 +83,6 @@ def test_batches_are_all_of_the_prompt_and_none_is_small(count: int, most: int) 
         assert min(sizes) >= ROWS
 
 
-class RoundingEngine:
-    """An engine whose rows tell how they were computed, as the real one's rounding does:
-    in a batch that is smaller than a tile, at the uneven end of a batch, or as usual."""
-
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
-        self.rows: list[int] = []  # each is a digest of its token, its way and all rows before
-        self.tokens: list[int] = []
-
-    def compute(self, tokens: list[int], kept: int) -> int:
-        """Compute the rest of a prompt after `kept` rows; the last row is the logits."""
-        del self.rows[kept:], self.tokens[kept:]
-        for size in batches(len(tokens) - kept, self.batch):
-            begin = len(self.rows)
-            for place, token in enumerate(tokens[begin : begin + size]):
-                uneven = place >= size // 4 * 4
-                self._add(token, "small" if size < ROWS else "uneven" if uneven else "usual")
-        return self.rows[-1]
-
-    def answer(self, tokens: list[int]) -> None:
-        for token in tokens:
-            self._add(token, "alone")
-
-    def _add(self, token: int, way: str) -> None:
-        before = self.rows[-1] if self.rows else 0
-        self.rows.append(hash((token, way, before)))
-        self.tokens.append(token)
-
-
-@st.composite
-def conversations(draw: st.DrawFn) -> list[tuple[list[int], list[int], bool]]:
-    """Prompts, the answers to them, and whether reuse was exact. A prompt may begin as what
-    the engine holds, with the answer or a part of it."""
-    asked: list[tuple[list[int], list[int], bool]] = []
-    held: list[int] = []
-    for _ in range(draw(st.integers(1, 6))):
-        shared = draw(st.integers(0, len(held)) | st.just(len(held)))
-        more = draw(st.integers(1, 400))
-        prompt = held[:shared] + [draw(st.integers(0, 1))] * more
-        answer = [7] * draw(st.integers(0, 80))
-        asked.append((prompt, answer, draw(st.booleans())))
-        held = prompt + answer
-    return asked
-
-
-@given(conversations(), st.sampled_from([128, 256, 512]))
-def test_exact_reuse_computes_the_same_as_a_run_from_nothing(
-    asked: list[tuple[list[int], list[int], bool]], batch: int
-) -> None:
-    engine, known = RoundingEngine(batch), Held()
-    for prompt, answer, exact in asked:
-        held = Held(engine.tokens, min(known.exact, common_prefix(known.tokens, engine.tokens)))
-        kept = keepable(held, prompt, Memory(), exact=exact)
-        logits = engine.compute(prompt, kept)
-        if exact:
-            assert logits == RoundingEngine(batch).compute(prompt, 0)
-        known = after_prompt(Held(prompt[:kept], min(held.exact, kept)), kept, prompt)
-        engine.answer(answer)
-
-
 def test_exact_reuse_does_reuse() -> None:
     prompt = list(range(1000))
     held = after_prompt(Held(), 0, prompt)
