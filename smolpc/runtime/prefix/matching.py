@@ -17,7 +17,8 @@ ROWS = 64  # ggml-cpu's attention takes whole tiles of 64 rows; fewer rows go an
 
 @dataclass(frozen=True)
 class Held:
-    """The tokens in the context, and how many of the first ones may be reused exactly."""
+    """The tokens in the context, and how many of the first ones were computed as a run from
+    nothing would, but for the last of an uneven batch (see ROWS)."""
 
     tokens: Sequence[int] = ()
     exact: int = 0
@@ -61,8 +62,7 @@ def keepable(held: Held, wanted: Sequence[int], memory: Memory, *, exact: bool) 
 def after_prompt(before: Held, kept: int, wanted: Sequence[int]) -> Held:
     """What the context holds when `wanted` was computed after `kept` tokens of `before`."""
     as_from_nothing = kept <= before.exact and kept % ROWS == 0 and len(wanted) - kept >= ROWS
-    exact = len(wanted) // ROWS * ROWS if as_from_nothing else min(kept, before.exact)
-    return Held(tuple(wanted), exact)
+    return Held(tuple(wanted), len(wanted) if as_from_nothing else min(kept, before.exact))
 
 
 def batches(count: int, most: int) -> Iterator[int]:

@@ -16,7 +16,8 @@ from smolpc.runtime.prefix.matching import (
     keepable,
 )
 
-TOKENS = st.lists(st.integers(0, 2), max_size=300)
+BLOCKS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from((1, 2, 60, 64, 100))), max_size=6)
+TOKENS = BLOCKS.map(lambda blocks: [token for token, count in blocks for _ in range(count)])
 
 
 @st.composite

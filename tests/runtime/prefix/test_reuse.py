@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smolpc.runtime.cache import Cache
@@ -60,16 +60,40 @@ def conversations(draw: st.DrawFn) -> list[Asked]:
     said: list[list[int]] = [[]]
     for _ in range(draw(st.integers(1, 5))):
         before = draw(st.sampled_from(said))
-        shared = draw(st.integers(0, len(before)) | st.just(len(before)))
-        prompt = before[:shared] + [draw(st.integers(0, 1))] * draw(st.integers(1, 400))
-        answer = [7] * draw(st.integers(0, 80))
+        shared = draw(st.just(len(before)) | st.integers(0, len(before)))
+        more = draw(st.sampled_from((1, 5, 63, 64, 100, 128, 300)) | st.integers(1, 400))
+        prompt = before[:shared] + [draw(st.integers(0, 1))] * more
+        answer = [7] * draw(st.sampled_from((0, 1, 64, 150)))
         how: Reuse = draw(st.sampled_from(("exact", "exact", "fast", "off")))
         asked.append((prompt, answer, how, draw(st.booleans())))
         said += [prompt, prompt + answer]
     return asked
 
 
-@settings(deadline=None, max_examples=60)
+LONG = [1] * 200
+MIXED: dict[str, list[Asked]] = {
+    "small batch": [
+        (LONG, [], "fast", False),
+        ([*LONG, *[2] * 60], [], "fast", False),
+        ([*LONG, *[2] * 60, *[3] * 100], [], "exact", False),
+    ],
+    "answer": [
+        (LONG, [7] * 64, "fast", False),
+        ([*LONG, *[7] * 64, *[2] * 64], [], "fast", False),
+        ([*LONG, *[7] * 64, *[2] * 64, *[3] * 100], [], "exact", False),
+    ],
+    "uneven batch": [
+        (LONG, [], "fast", False),
+        ([*[1] * 70, *[2] * 186], [], "fast", False),
+        ([*[1] * 70, *[2] * 186, *[3] * 100], [], "exact", False),
+    ],
+}
+
+
+@settings(deadline=None, max_examples=100)
+@example(asked=MIXED["small batch"], kind="plain", on_disk=False)
+@example(asked=MIXED["answer"], kind="plain", on_disk=False)
+@example(asked=MIXED["uneven batch"], kind="plain", on_disk=False)
 @given(asked=conversations(), kind=st.sampled_from(KINDS), on_disk=st.booleans())
 def test_exact_reuse_computes_the_same_as_a_run_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, asked: list[Asked], kind: Kind, on_disk: bool
