@@ -18,7 +18,7 @@ ROWS = 64  # ggml-cpu's attention takes whole tiles of 64 rows; fewer rows go an
 @dataclass(frozen=True)
 class Held:
     """The tokens in the context, and how many of the first ones were computed as a run from
-    nothing would, but for the last of an uneven batch (see ROWS)."""
+    nothing would, if only whole groups of ROWS are counted."""
 
     tokens: Sequence[int] = ()
     exact: int = 0
@@ -61,7 +61,7 @@ def keepable(held: Held, wanted: Sequence[int], memory: Memory, *, exact: bool) 
 
 def after_prompt(before: Held, kept: int, wanted: Sequence[int]) -> Held:
     """What the context holds when `wanted` was computed after `kept` tokens of `before`."""
-    as_from_nothing = kept <= before.exact and kept % ROWS == 0 and len(wanted) - kept >= ROWS
+    as_from_nothing = kept <= before.exact and kept % ROWS == 0
     return Held(tuple(wanted), len(wanted) if as_from_nothing else min(kept, before.exact))
 
 
