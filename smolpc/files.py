@@ -108,17 +108,18 @@ def allocated(path: Path) -> int:
     return found.st_size if blocks is None else blocks * 512  # POSIX: units of 512 bytes
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` so that a reader sees the old file or the new one, never a part."""
+def write_atomic(path: Path, *parts: bytes | bytearray, mode: int = 0o644) -> None:
+    """Write the parts so that a reader sees the old file or the new one, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            for part in parts:
+                stream.write(part)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         temporary.replace(path)
         fsync_folder(path.parent)
     except BaseException:

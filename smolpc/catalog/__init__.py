@@ -93,6 +93,11 @@ class Catalog:
         templates = self._files("templates", ".j2")
         return _known(templates, name, "templates").read_text(encoding="utf-8")
 
+    def prompt(self, name: str) -> str:
+        """The text of the system prompt `recipes/prompts/<name>.md`."""
+        prompts = self._files("prompts", ".md")
+        return _known(prompts, name, "prompts").read_text(encoding="utf-8")
+
     def _files(self, kind: str, suffix: str = ".yaml") -> dict[str, Path]:
         if kind == "profiles":
             folders = self._profile_dirs

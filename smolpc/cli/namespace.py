@@ -17,6 +17,7 @@ from smolpc.cli import (
     setup,
     tune,
     version,
+    warm,
 )
 
 namespace = Collection(
@@ -28,6 +29,7 @@ namespace = Collection(
     run.run,
     serve.serve,
     tune.tune,
+    warm.warm,
     version.version,
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),

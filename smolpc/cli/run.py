@@ -28,6 +28,7 @@ SETTINGS = {
     first="prompt",
     help={
         "prompt": "what to ask; '-' reads it from standard input",
+        "system": "a system prompt by name, such as code, or a text file",
         "max_tokens": "stop after this many tokens",
         "seed": "the same seed and settings give the same text",
         "raw": "give the prompt to the model as it is, without the chat template",
@@ -43,6 +44,7 @@ SETTINGS = {
 def run(
     console: Console,
     prompt: str = "",
+    system: str = "",
     model: str = "",
     max_tokens: int = 512,
     seed: int = 0,
@@ -75,6 +77,7 @@ def run(
     from invoke.exceptions import Exit
 
     from smolpc.cli.forms import grammar_of, schema_of
+    from smolpc.cli.prompts import system_text
     from smolpc.cli.setup import summary
     from smolpc.errors import Interrupted, UsageError
     from smolpc.provision import running
@@ -106,8 +109,9 @@ def run(
         show(console, report, prepared.notes)
         return
     messages = [Message(role="user", content=text)]
-    if prepared.system:
-        messages.insert(0, Message(role="system", content=prepared.system))
+    said = system_text(prepared.settings, system) if system else prepared.system
+    if said:
+        messages.insert(0, Message(role="system", content=said))
     sampling, _ = sampling_for(prepared.report)
     request = Request(
         prompt=text if raw else "",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from smolpc.errors import UsageError
 from smolpc.runtime.decoding import Tally
+from smolpc.runtime.prefix.reuse import way_for
 from smolpc.runtime.stopping import Stops
 from smolpc.runtime.vocabulary import TextStream
 from smolpc.schema.result import RunResult
@@ -92,6 +93,7 @@ class Answer:
                     stopped,
                     loaded.drafter(self.request),
                     self.keep,
+                    way_for(self.request, loaded.settings.prompt_cache),
                 )
                 yield from self._pieces(tokens, stopped, ignore_end)
         except KeyboardInterrupt:
@@ -173,5 +175,5 @@ class Answer:
             artifact=loaded.artifact.key,
             seed=self.seed,
             temperature=self.request.sampling.temperature,
-            notes=loaded.notes + self.notes,
+            notes=loaded.notes + self.notes + loaded.prefix.notes(),
         )

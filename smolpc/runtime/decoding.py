@@ -14,8 +14,10 @@ from smolpc.runtime.bindings import Bound
 from smolpc.runtime.cache import Cache
 from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.loading import MAX_DRAFT
+from smolpc.runtime.prefix.matching import batches
 from smolpc.runtime.sampling import Choose
 from smolpc.runtime.seams import Drafter, NoReuse, Prefix
+from smolpc.schema.running import Reuse
 
 ABORTED = 2  # llama_decode: the abort callback said stop
 
@@ -41,7 +43,7 @@ class Decoder:
         self._bound, self._llama, self.context = bound, bound.llama, context
         self._closed = False
         self._computing = threading.Lock()  # held while the engine works on the context
-        self._batch_size = int(self._llama.llama_n_batch(context))
+        self._batch_size = int(self._llama.llama_n_ubatch(context))
         self.cache = Cache(self._llama, context)
         self.prefix: Prefix = NoReuse()
         # A recurrent state cannot go back, so what was guessed wrong could not be undone.
@@ -79,18 +81,19 @@ class Decoder:
         stopped: threading.Event,
         drafter: Drafter | None = None,
         keep: int | None = None,
+        reuse: Reuse = "auto",
     ) -> Iterator[int]:
         """The tokens after `prompt`, without end: the caller stops at a limit or end token.
 
         `choose` None takes the likeliest token; `stopped` ends a prefill early. Where
         `keep` is given, a full context loses the older half of what follows the first `keep`
-        tokens. Raises
+        tokens. `reuse` says how much of the prompt may stay from before. Raises
         KeyboardInterrupt, SmolpcError, and UsageError when the model is closed meanwhile.
         """
         if not self.can_draft:
             drafter = None
         try:
-            yield from self._tokens_after(prompt, choose, tally, stopped, drafter, keep)
+            yield from self._tokens_after(prompt, choose, tally, stopped, drafter, keep, reuse)
         except GeneratorExit:
             raise
         except BaseException:
@@ -107,6 +110,7 @@ class Decoder:
         stopped: threading.Event,
         drafter: Drafter | None,
         keep: int | None,
+        reuse: Reuse,
     ) -> Iterator[int]:
         llama, context, held = self._llama, self.context, self.cache.held
         decode, now = llama.llama_decode, time.perf_counter
@@ -115,7 +119,7 @@ class Decoder:
         with computing:
             self.require_open()
             choose = self._attach(choose)
-            tally.reused = self.prefill(prompt, stopped)
+            tally.reused = self.prefill(prompt, stopped, reuse)
             token = choose(-1)
         tally.first_at = now()
         tally.prefill_seconds = tally.first_at - start
@@ -123,6 +127,9 @@ class Decoder:
         batch = llama.llama_batch_get_one(slot, 1)  # one batch; only its token changes
         known = list(prompt) if drafter else []
         yield token
+        with computing:
+            self.require_open()
+            self.prefix.store(self.cache, prompt, tally.prefill_seconds)
         while True:
             start = now()
             if drafter:
@@ -203,21 +210,26 @@ class Decoder:
             cache.tidy()
         return found
 
-    def prefill(self, prompt: Sequence[int], stopped: threading.Event | None = None) -> int:
+    def prefill(
+        self,
+        prompt: Sequence[int],
+        stopped: threading.Event | None = None,
+        reuse: Reuse = "auto",
+    ) -> int:
         """Compute `prompt` in batches and return how much of it was in the context already.
 
         Ctrl-C and `stopped` end it between two operations of the engine. Raises
         KeyboardInterrupt or SmolpcError.
         """
         llama, context, cache = self._llama, self.context, self.cache
-        reused = self.prefix.reuse(cache, prompt)
+        begin = reused = self.prefix.reuse(cache, prompt, reuse)
         buffer = (llama.llama_token * len(prompt))(*prompt)
         with self._interruptible(stopped or threading.Event()):
-            for begin in range(reused, len(prompt), self._batch_size):
-                count = min(self._batch_size, len(prompt) - begin)
+            for count in batches(len(prompt) - reused, self._batch_size):
                 part = (llama.llama_token * count).from_buffer(buffer, begin * 4)
                 self._check(llama.llama_decode(context, llama.llama_batch_get_one(part, count)))
                 cache.held.extend(prompt[begin : begin + count])
+                begin += count
         self.prefix.computed(cache, prompt)
         return reused
 

@@ -20,6 +20,7 @@ from smolpc.runtime.chat import render
 from smolpc.runtime.decoding import Decoder
 from smolpc.runtime.devices import missing_gpu_backends
 from smolpc.runtime.loading import create_context, load_model
+from smolpc.runtime.prefix.opening import prefix_for
 from smolpc.runtime.sampling import Choose, chooser
 from smolpc.runtime.seams import Drafter
 from smolpc.runtime.settings import fit_context
@@ -80,6 +81,7 @@ class Loaded:
         self.decoder = Decoder(bound, self.handle, context)
         if not placed.weights_on_gpu:
             self.gpu_layers = 0
+        self.prefix = self.decoder.prefix = prefix_for(self)
         gpus = [device.backend for device in bound.devices if device.is_gpu]
         self.backend = gpus[0] if self.gpu_layers else "cpu"
         self.notes = notes + tuple(note for note in (cut, lost) if note)
@@ -185,6 +187,7 @@ class Loaded:
     def close(self) -> None:
         """Free the memory, after the engine call that is under way; a second call is nothing."""
         self.decoder.close(self._free)
+        self.prefix.close()
 
     def _free(self) -> None:
         while self._closers:

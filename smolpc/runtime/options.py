@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from smolpc.errors import UsageError
-from smolpc.schema.running import Message, Overflow, Request, Sampling
+from smolpc.schema.running import Message, Overflow, Request, Reuse, Sampling
 
 Prompt = str | Sequence[Message] | Request
 
@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
     raw: bool
     overflow: Overflow
     files: Sequence[str]
+    reuse: Reuse
 
 
 def as_request(prompt: Prompt, options: Options) -> Request:

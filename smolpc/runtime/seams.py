@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from smolpc.runtime.cache import Cache
+from smolpc.schema.running import Reuse
 
 
 class Prefix(Protocol):
     """Decides how much of a prompt need not be computed again."""
 
-    def reuse(self, cache: Cache, prompt: Sequence[int]) -> int:
+    def reuse(self, cache: Cache, prompt: Sequence[int], how: Reuse) -> int:
         """Leave in `cache` exactly a beginning of `prompt`, and return its length in tokens.
 
         At most all but the last token: the engine needs one to compute what follows. Called
@@ -20,6 +21,10 @@ class Prefix(Protocol):
 
     def computed(self, cache: Cache, prompt: Sequence[int]) -> None:
         """Told when all of `prompt` is in `cache`, before the first token is given out."""
+
+    def store(self, cache: Cache, prompt: Sequence[int], seconds: float) -> None:
+        """Told when the first token was given out. `cache` still holds `prompt` and nothing
+        else; computing what was missing took `seconds`."""
 
 
 class Drafter(Protocol):
@@ -35,9 +40,12 @@ class Drafter(Protocol):
 class NoReuse:
     """Every prompt is computed from its first token."""
 
-    def reuse(self, cache: Cache, prompt: Sequence[int]) -> int:
-        del prompt
+    def reuse(self, cache: Cache, prompt: Sequence[int], how: Reuse) -> int:
+        del prompt, how
         return cache.keep(0)
 
     def computed(self, cache: Cache, prompt: Sequence[int]) -> None:
         """Nothing is kept."""
+
+    def store(self, cache: Cache, prompt: Sequence[int], seconds: float) -> None:
+        """Nothing is stored."""

@@ -137,17 +137,21 @@ class Session:
         """
         host = self.host
         shape = shape_in(model.path, model.trained_context)
-        _, report = self.config.for_model(self._names(model, wanted))
+        chosen, report = self.config.for_model(self._names(model, wanted))
         tuned = self._tuned(host, model, artifact)
         registered = tuple(devices)
         running = running_for(shape, devices_in(registered, host), host, report, tuned)
+        settings = msgspec.structs.replace(
+            running.settings,
+            prompt_cache=chosen.prompt_cache,
+            prompt_cache_limit=chosen.prompt_cache_bytes,
+        )
         lost = missing_gpu_backends(artifact.requirements.backends, registered)
         if lost and not {"gpu_layers", "devices"} & set(wishes_of(report)):
             # A GPU is meant to be used: loading will find that it is not, and say so.
-            memory = msgspec.structs.replace(running.settings.memory, gpu_layers=-1)
-            used = msgspec.structs.replace(running.settings, memory=memory)
-            return msgspec.structs.replace(running, settings=used)
-        return running
+            memory = msgspec.structs.replace(settings.memory, gpu_layers=-1)
+            settings = msgspec.structs.replace(settings, memory=memory)
+        return msgspec.structs.replace(running, settings=settings)
 
     def cpu_variant(self, model: Model, artifact: Artifact) -> str:
         """The CPU library that was measured to be fastest; "": the loader's choice."""

@@ -31,6 +31,7 @@ from smolpc.schema.serve_report import ServeReport
 from smolpc.schema.spec import BuildSpec
 from smolpc.schema.storage_report import StorageReport
 from smolpc.schema.tuning import Tuned, TuneReport
+from smolpc.schema.warm_report import Warmed
 
 EXPORTED: dict[str, type] = {
     "profile": Profile,
@@ -75,6 +76,7 @@ EXPORTED: dict[str, type] = {
     "ollama-import-report": OllamaImportReport,
     "ollama-export-report": OllamaExportReport,
     "made-report": MadeReport,
+    "warm-report": Warmed,
 }
 
 

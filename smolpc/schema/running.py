@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
-from smolpc.schema.base import Value
+from smolpc.schema.base import Bytes, Value
 from smolpc.schema.fit import FitSettings
 
 Speculation = Literal["auto", "off", "ngram", "draft"]
 Overflow = Literal["error", "shift"]
+# Computed tokens that a prompt begins with. "exact": only where the answer stays what it would
+# be without; "fast": all of them, and rounding may change a word; "auto": exact for temperature
+# 0 or a given seed, else fast.
+Reuse = Literal["auto", "exact", "fast", "off"]
 
 
 class Message(TypedDict):
@@ -43,6 +47,7 @@ class Request(Value, kw_only=True):
     raw: bool = False  # the prompt goes in as it is, without the chat template
     overflow: Overflow = "error"  # a prompt or answer that is longer than the context
     files: tuple[str, ...] = ()  # texts that the answer may repeat, for speculation only
+    reuse: Reuse | None = None  # None: as the engine is set
 
 
 class Piece(Value, kw_only=True):
@@ -61,4 +66,6 @@ class RunSettings(Value, kw_only=True):
     speculation: Speculation = "auto"
     draft_model: str = ""  # name of an installed model, for speculation "draft"
     devices: tuple[str, ...] = ()  # the engine's names of the GPUs to use; (): all it has
+    prompt_cache: Reuse = "auto"  # for requests that do not say it
+    prompt_cache_limit: Bytes = 1_000_000_000  # of state files on the disk; 0: none
     cpu_variant: str = ""  # file stem of a CPU library of an all-variants engine; "": the loader's

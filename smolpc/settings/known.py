@@ -10,7 +10,7 @@ import msgspec
 
 from smolpc.schema.base import Value
 from smolpc.schema.fit import Flash
-from smolpc.schema.running import Speculation
+from smolpc.schema.running import Reuse, Speculation
 from smolpc.settings.sizes import size_of
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -60,6 +60,8 @@ class Settings(Value, kw_only=True):
     devices: str = ""  # GPUs to use, such as "CUDA0 CUDA1", or none; empty: those that fit best
     speculation: Speculation = "auto"  # auto, off, ngram or draft
     draft_model: str = ""  # an installed model that drafts, for speculation: draft
+    prompt_cache: Reuse = "auto"  # reuse of computed prompts: auto, exact, fast or off
+    prompt_cache_limit: str = "1G"  # bytes of computed prompts on the disk; 0: none
     temperature: Heat = 0.7  # 0 always takes the likeliest token
     top_k: Count = 40  # only so many of the likeliest tokens; 0: all
     top_p: Positive = 0.95  # only the likeliest tokens with this sum of probabilities; 1: all
@@ -87,6 +89,11 @@ class Settings(Value, kw_only=True):
         return size_of(self.memory_budget)
 
     @property
+    def prompt_cache_bytes(self) -> int:
+        """0: nothing is kept on the disk."""
+        return size_of(self.prompt_cache_limit)
+
+    @property
     def gpu_reserve_bytes(self) -> int:
         return size_of(self.gpu_reserve)
 
@@ -104,6 +111,7 @@ SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
 RUNNING = (
     *("context", "threads", "batch_threads", "gpu_layers", "cpu_experts", "kv_type", "batch"),
     *("ubatch", "flash_attention", "devices", "speculation", "draft_model"),
+    "prompt_cache",
     *SAMPLING,
 )
 PER_MODEL = frozenset((*RUNNING, "backend"))
@@ -111,7 +119,7 @@ PER_MODEL = frozenset((*RUNNING, "backend"))
 # code, engines, recipes, models or answers come from, and lifts none of the user's limits.
 IN_PROJECT = frozenset(("model", *RUNNING))
 NAMES_IN_PROJECT = ("model", "draft_model")  # there only names of models, no paths or addresses
-SIZES = ("gpu_reserve", "memory_budget")
+SIZES = ("gpu_reserve", "memory_budget", "prompt_cache_limit")
 
 
 def _made_by_root(folder: Path) -> bool:

@@ -83,3 +83,24 @@ def test_folders_are_split_like_path(tmp_path: Path) -> None:
     two = os.pathsep.join([str(tmp_path / "a b"), str(tmp_path / "ü")])
     chosen, _ = settings.load(environ={"SMOLPC_PROFILES": two})
     assert chosen.profile_dirs == (tmp_path / "a b", tmp_path / "ü")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1G", 10**9), ("1.5g", 1_500_000_000), ("800 MB", 800_000_000), ("0", 0), ("12", 12)],
+)
+def test_the_limit_of_the_prompt_cache_is_written_as_people_do(text: str, size: int) -> None:
+    chosen, _ = settings.load(environ={"SMOLPC_PROMPT_CACHE_LIMIT": text})
+    assert chosen.prompt_cache_bytes == size
+
+
+def test_a_limit_that_is_no_size_is_said() -> None:
+    chosen, _ = settings.load(environ={"SMOLPC_PROMPT_CACHE_LIMIT": "much"})
+    with pytest.raises(UsageError, match="prompt_cache_limit"):
+        _ = chosen.prompt_cache_bytes
+
+
+def test_the_prompt_cache_can_be_switched_off() -> None:
+    assert settings.load(environ={"SMOLPC_PROMPT_CACHE": "off"})[0].prompt_cache == "off"
+    with pytest.raises(UsageError, match="SMOLPC_PROMPT_CACHE"):
+        settings.load(environ={"SMOLPC_PROMPT_CACHE": "sometimes"})

@@ -1,0 +1,1 @@
+"""Prompt tokens that need not be computed again: in the context, and on disk."""
