@@ -79,25 +79,14 @@ def kill_all() -> None:
         _kill_tree(process)
 
 
-@contextlib.contextmanager
-def _started(
-    argv: Sequence[str],
-    *,
-    cwd: Path | None,
-    env: Mapping[str, str | None] | None,
-    stdin: int,
-) -> Iterator[subprocess.Popen[str]]:
-    environment = dict(os.environ)
-    for name, value in (env or {}).items():
-        if value is None:
-            environment.pop(name, None)
-        else:
-            environment[name] = value
+def _popen(
+    argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], stdin: int
+) -> subprocess.Popen[str]:
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             list(argv),
             cwd=cwd,
-            env=environment,
+            env=env,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -116,6 +105,30 @@ def _started(
         raise PrerequisiteError(
             f"{argv[0]} cannot be run", why=str(error), next_step="smolpc doctor"
         ) from error
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+@contextlib.contextmanager
+def _started(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str | None] | None,
+    stdin: int,
+) -> Iterator[subprocess.Popen[str]]:
+    environment = dict(os.environ)
+    for name, value in (env or {}).items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    process = _popen(argv, cwd=cwd, env=environment, stdin=stdin)
     _running.add(process)
     try:
         yield process
@@ -124,9 +137,65 @@ def _started(
         raise
     finally:
         _running.discard(process)
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                stream.close()
+        _close(process)
+
+
+class Child:
+    """A program that runs until it ends or `stop` is called, and never longer than this
+    process: `proc_guard.py` ends it, with everything that it started.
+
+    `env` is its whole environment. `on_line` sees each line that it prints, in a thread.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        on_line: Callable[[str], None],
+    ) -> None:
+        guarded = [sys.executable, "-I", str(GUARD), "", *argv]
+        self._process = _popen(guarded, cwd=cwd, env=env, stdin=subprocess.PIPE)
+        _running.add(self._process)
+        self._reader = threading.Thread(target=self._read, args=(on_line,), daemon=True)
+        self._reader.start()
+
+    def _read(self, on_line: Callable[[str], None]) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - opened with PIPE
+        with contextlib.suppress(ValueError):  # closed by `_end`
+            for line in self._process.stdout:
+                on_line(line.rstrip("\n"))
+
+    @property
+    def pid(self) -> int:
+        """Of the guard, the parent of the program."""
+        return self._process.pid
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code (128 + n after signal n), or None when it still runs after `seconds`.
+        Once it ended, nothing that it started is left, and all its lines were seen."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        self._end()
+        return code
+
+    def stop(self, seconds: float = 10) -> None:
+        """Ask it to end, and kill it after a few seconds. Safe to call again."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        if self.wait(seconds) is None:
+            self._end()
+
+    def _end(self) -> None:
+        _kill_tree(self._process)
+        _running.discard(self._process)
+        self._reader.join(2)
+        if not self._reader.is_alive():  # closing what a thread reads from would wait for it
+            _close(self._process)
 
 
 def run(

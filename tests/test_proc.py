@@ -130,3 +130,85 @@ def test_a_guarded_program_reports_its_own_exit_code(tmp_path: Path) -> None:
 )
 def test_secrets_are_masked(text: str, masked: str) -> None:
     assert proc.mask(text) == masked
+
+
+def child(code: str, *arguments: str, seen: list[str] | None = None) -> proc.Child:
+    lines = [] if seen is None else seen
+    return proc.Child(
+        [*python(code), *arguments], env=dict(os.environ), cwd=Path.cwd(), on_line=lines.append
+    )
+
+
+def test_a_child_tells_what_it_prints_and_how_it_ended() -> None:
+    seen: list[str] = []
+    one = child("print('eins ü'); raise SystemExit(7)", seen=seen)
+    assert one.wait(20) == 7
+    assert seen == ["eins ü"]
+    assert gone(one.pid)
+    one.stop()  # after the end it does nothing
+
+
+def pids(note: Path) -> list[int]:
+    while not note.exists() or not note.read_text().endswith(" "):
+        time.sleep(0.05)
+    return [int(pid) for pid in note.read_text().split()]
+
+
+def test_a_stopped_child_leaves_nothing_behind(tmp_path: Path) -> None:
+    one = child(GRANDCHILD, str(tmp_path / "pids"))
+    started = pids(tmp_path / "pids")
+    assert one.wait(0) is None
+    one.stop()
+    assert all(gone(pid, within=0.1) for pid in [one.pid, *started])
+
+
+def test_a_killed_child_leaves_nothing_behind(tmp_path: Path) -> None:
+    one = child(GRANDCHILD, str(tmp_path / "pids"))
+    started = pids(tmp_path / "pids")
+    os.kill(started[0], signal.SIGKILL)
+    assert one.wait(20) == 128 + signal.SIGKILL
+    assert all(gone(pid, within=0.1) for pid in [one.pid, *started])
+
+
+def test_a_child_does_not_outlive_its_guard(tmp_path: Path) -> None:
+    one = child(GRANDCHILD.replace("process_group=0", ""), str(tmp_path / "pids"))
+    started = pids(tmp_path / "pids")
+    os.kill(one.pid, signal.SIGKILL)
+    assert one.wait(20) == -signal.SIGKILL
+    assert all(gone(pid) for pid in [one.pid, *started])
+
+
+CHILD = """
+import os, pathlib, sys, time
+from smolpc import proc
+argv = [sys.executable, '-c', sys.argv[1], sys.argv[2]]
+proc.Child(argv, env=dict(os.environ), cwd=pathlib.Path.cwd(), on_line=print)
+time.sleep(99)
+"""
+
+
+def test_a_child_and_its_children_die_with_a_killed_parent(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    parent = subprocess.Popen([*python(CHILD), GRANDCHILD, str(note)])
+    started = pids(note)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert all(gone(pid) for pid in started)
+
+
+def test_a_child_sees_only_the_environment_that_it_is_given() -> None:
+    seen: list[str] = []
+    env = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    one = proc.Child(
+        python("import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"),
+        env={**env, "ONLY": "this"},
+        cwd=Path.cwd(),
+        on_line=seen.append,
+    )
+    assert one.wait(20) == 0
+    assert seen == [str(sorted([*env, "ONLY"]))]
+
+
+def test_a_child_that_cannot_be_started_is_reported() -> None:
+    one = proc.Child(["/no/such"], env=dict(os.environ), cwd=Path.cwd(), on_line=print)
+    assert one.wait(20) != 0
