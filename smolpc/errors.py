@@ -95,6 +95,13 @@ class BusyError(TryAgain):
     kind = "busy"
 
 
+class ServerError(TryAgain):
+    """The engine's server did not get ready, or ended again and again."""
+
+    code = 10
+    kind = "server"
+
+
 class Interrupted(TryAgain):
     """The user pressed Ctrl-C, or the process was asked to stop."""
 
@@ -129,6 +136,7 @@ EXIT_CODES: dict[int, str] = {
             BuildError,
             NoProfileError,
             BusyError,
+            ServerError,
             Interrupted,
         )
     },

@@ -214,6 +214,19 @@ def nearest(path: Path) -> Path:
     return probe
 
 
+def is_private(path: Path) -> bool:
+    """Whether only its owner can read `path`. True where the OS has no such modes."""
+    return not hasattr(os, "geteuid") or not path.stat().st_mode & 0o077
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a new file that only its owner can read. Raises FileExistsError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+
+
 def is_mine(path: Path) -> bool:
     """Whether this user owns `path`, or it does not exist. True where the OS cannot tell."""
     try:

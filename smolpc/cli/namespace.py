@@ -13,6 +13,7 @@ from smolpc.cli import (
     models,
     profiles,
     run,
+    serve,
     setup,
     version,
 )
@@ -24,6 +25,7 @@ namespace = Collection(
     doctor.doctor,
     build.build,
     run.run,
+    serve.serve,
     version.version,
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),

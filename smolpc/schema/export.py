@@ -27,6 +27,7 @@ from smolpc.schema.profile import Profile
 from smolpc.schema.quantize_report import MadeReport
 from smolpc.schema.result import RunResult
 from smolpc.schema.running_report import ExplainReport
+from smolpc.schema.serve_report import ServeReport
 from smolpc.schema.spec import BuildSpec
 from smolpc.schema.storage_report import StorageReport
 from smolpc.schema.tuning import Tuned
@@ -45,6 +46,7 @@ EXPORTED: dict[str, type] = {
     "model-record": ModelRecord,
     "generation": Generation,
     "run-result": RunResult,
+    "serve-report": ServeReport,
     "error-report": report.ErrorReport,
     "version-report": report.VersionReport,
     "config-report": ConfigReport,

@@ -16,7 +16,7 @@ from smolpc.settings import places
 from smolpc.settings.checks import checked, require_harmless, require_known
 from smolpc.settings.known import PER_MODEL, Settings
 
-NOT_SETTINGS = {"SMOLPC_CONFIG"}
+NOT_SETTINGS = {"SMOLPC_CONFIG", "SMOLPC_API_KEY"}
 MODELS = "models"  # in a file: values for one model, by its name
 Values = Mapping[str, Any]
 
