@@ -61,29 +61,17 @@ def serve(
     import contextlib
     import os
 
-    from smolpc import settings
-    from smolpc.provision.target import catalog_for, host_for
-    from smolpc.runtime.session import current_artifact
     from smolpc.serve import access, choosing, running
     from smolpc.serve.supervisor import supervise
-    from smolpc.store import Store, gc
 
     keys = access.api_keys(api_key_file, os.environ)
     warning = access.require(host, keys, insecure=insecure)
     options = {name: given[name] for name in SETTINGS}
-    chosen, _ = settings.load(options)
-    store = Store(chosen.store_path)
-    machine = host_for(chosen)
-    folder, artifact = current_artifact(store, machine)
-    manifests = tuple(catalog_for(chosen).models.values())
-    here = choosing.Here(store, machine, artifact, manifests)
+    here = choosing.Here.now(options)
     serving = choosing.choose(here, model, options, parallel=parallel)
-    with (
-        gc.in_use(store, artifact.key),
-        running.server_of(folder, serving, host=host, port=port, keys=keys, store=store) as server,
-    ):
+    with running.server_of(here, serving, host=host, port=port, key=",".join(keys)) as server:
         running.wait(server, serving, console.reporter)
-        report = running.report(server, serving, artifact, warning)
+        report = running.report(server, serving, here.artifact, warning)
         if json:
             console.emit(report)
         _introduce(console, report, api_key_file)

@@ -13,14 +13,16 @@ from smolpc.models import lookup, storage
 from smolpc.plan import fit
 from smolpc.plan.fit import budget
 from smolpc.provision.running import Prepared, prepare
+from smolpc.provision.target import catalog_for, host_for
 from smolpc.runtime.choosing import running_for, sampling_for, shape_in, tuned_for
+from smolpc.runtime.session import current_artifact
 from smolpc.schema.artifact import Artifact, ModelRecord
 from smolpc.schema.fit import Choice, Device, Estimate, Shape
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.running_report import Running
 from smolpc.serve.arguments import ServedModel
-from smolpc.settings import size_of
+from smolpc.settings import load_config, size_of
 from smolpc.store import Store
 
 PROMPT_CACHE = 512 << 20  # bytes at most for the prompts of earlier conversations
@@ -85,8 +87,18 @@ class Here(msgspec.Struct, frozen=True):
 
     store: Store
     host: Host
+    folder: Path  # of the engine
     artifact: Artifact
     manifests: tuple[ModelManifest, ...]
+
+    @classmethod
+    def now(cls, options: Mapping[str, str]) -> Here:
+        """What the last setup made, every file of the engine hashed. `options` are settings of
+        the command line. Raises PrerequisiteError when nothing is set up, TrustError."""
+        chosen = load_config(options).settings
+        store, host = Store(chosen.store_path), host_for(chosen)
+        folder, artifact = current_artifact(store, host)
+        return cls(store, host, folder, artifact, tuple(catalog_for(chosen).models.values()))
 
     @property
     def devices(self) -> tuple[Device, ...]:

@@ -26,7 +26,7 @@ from smolpc.schema.running import RunSettings
 from smolpc.schema.serve_report import ServeReport
 from smolpc.serve import arguments
 from smolpc.serve.arguments import ServedModel
-from smolpc.serve.running import program
+from smolpc.serve.running import open_server, program
 from smolpc.serve.server import LlamaServer
 from smolpc.store import Store
 from tests.integration.conftest import Provisioned, environment
@@ -221,6 +221,19 @@ def test_one_model_for_this_machine_and_its_end(
     assert model.id == served.report.models[0].name == "smollm2:135m"
     assert say(served.client(), "smollm2:135m")
     assert served.end(number) == (-number if number == signal.SIGKILL else 0)
+
+
+def test_an_app_has_a_server_of_its_own(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOLPC_STORE", str(store.root))
+    with open_server("twin", context="512", threads="1", parallel=2) as server:
+        family = psutil.Process(server.pid).children(recursive=True)
+        client = openai.OpenAI(base_url=f"{server.url}/v1", api_key=server.api_key)
+        (model,) = client.models.list()
+        assert model.id == "twin"
+        assert model.model_dump()["meta"]["n_ctx"] == 512  # of one answer
+        assert say(client, "twin")
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert family and not alive
 
 
 def test_a_server_that_cannot_start_shows_its_log(provisioned: Provisioned, tmp_path: Path) -> None:
