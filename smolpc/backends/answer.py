@@ -1,0 +1,152 @@
+"""An answer that comes from a generator of pieces."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from types import TracebackType
+
+from smolpc.errors import NetworkError
+from smolpc.net.service import Lines
+from smolpc.schema.base import Value
+from smolpc.schema.result import RunResult
+from smolpc.schema.running import Piece
+
+
+class PieceStream:
+    """Pieces of a generator that returns the RunResult. `on_cancel` makes it end soon."""
+
+    def __init__(
+        self,
+        pieces: Generator[Piece, None, RunResult],
+        on_cancel: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._pieces, self._on_cancel = pieces, on_cancel
+        self._result: RunResult | None = None
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self
+
+    def __next__(self) -> Piece:
+        if self._result is not None:
+            raise StopIteration
+        try:
+            return next(self._pieces)
+        except StopIteration as end:
+            self._result = end.value
+            raise StopIteration from None
+
+    def cancel(self) -> None:
+        self._on_cancel()
+
+    @property
+    def result(self) -> RunResult:
+        for _ in self:
+            pass
+        if self._result is None:
+            raise RuntimeError("the answer was closed before its end, so it has no result")
+        return self._result
+
+    def close(self) -> None:
+        self._pieces.close()
+
+    def __enter__(self) -> PieceStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Usage(Value, kw_only=True):
+    """What a server reports at the end of an answer. Times in seconds."""
+
+    stop: str  # "end" or "length"
+    prompt_tokens: int = 0
+    prompt_computed: int = 0  # of them, those that were not known from before
+    prompt_seconds: float = 0.0
+    generated_tokens: int = 0
+    decode_seconds: float = 0.0
+    load_seconds: float = 0.0
+
+
+class Event(Value, kw_only=True):
+    """What one line of a server says."""
+
+    text: str = ""
+    tokens: int = 0
+    usage: Usage | None = None  # set: the answer is complete
+
+
+class Heard:
+    """What has come so far, and when (`perf_counter`)."""
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
+        self.first_at = self.last_at = 0.0
+        self.text = ""
+        self.tokens = 0
+
+    def add(self, piece: Piece) -> None:
+        self.last_at = time.perf_counter()
+        self.first_at = self.first_at or self.last_at
+        self.text += piece.text
+        self.tokens += piece.tokens
+
+    @property
+    def time_to_first_token(self) -> float:
+        return self.first_at - self.started if self.first_at else 0.0
+
+    def interrupted(self) -> Usage:
+        """The usage of an answer that was stopped: the server does not tell it then."""
+        return Usage(
+            stop="interrupted",
+            generated_tokens=self.tokens,
+            decode_seconds=self.last_at - self.first_at if self.tokens > 1 else 0.0,
+        )
+
+
+def rate(count: int, seconds: float) -> float:
+    """Per second; 0 when nothing was measured."""
+    return count / seconds if seconds > 0 and count > 0 else 0.0
+
+
+def hear(
+    lines: Lines,
+    read: Callable[[bytes], Event | None],
+    heard: Heard,
+    finish: Callable[[Usage], RunResult],
+) -> Generator[Piece, None, RunResult]:
+    """The pieces in the lines of a server. Ctrl-C while waiting for one ends the answer.
+
+    Raises NetworkError when the lines end before the answer is complete.
+    """
+    usage: Usage | None = None
+    with lines:
+        try:
+            for line in lines:
+                event = read(line)
+                if event is None:
+                    continue
+                if event.text:
+                    piece = Piece(text=event.text, tokens=event.tokens)
+                    heard.add(piece)
+                    yield piece
+                if event.usage is not None:
+                    usage = event.usage
+                    break
+        except KeyboardInterrupt:
+            lines.cancel()
+    if lines.cancelled:
+        usage = heard.interrupted()
+    if usage is None:
+        raise NetworkError(
+            "the answer broke off",
+            why="the server ended it without its last line",
+            next_step="ask again, and look into the server's log",
+        )
+    return finish(usage)
