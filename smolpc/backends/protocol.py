@@ -15,6 +15,12 @@ LLAMACPP, LLAMA_SERVER, OLLAMA = "llamacpp", "llama-server", "ollama"
 ORDER = (LLAMACPP, LLAMA_SERVER, OLLAMA)
 
 
+def canonical(name: str) -> str:
+    """The name of a backend as it is spelled here: "llama.cpp" is "llamacpp"."""
+    plain = name.strip().lower().replace("_", "-")
+    return {"llama.cpp": LLAMACPP, "llama-cpp": LLAMACPP}.get(plain, plain)
+
+
 class NotHere(UsageError):
     """This backend lacks the model or the feature that was asked for; another may have it."""
 
