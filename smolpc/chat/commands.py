@@ -121,16 +121,15 @@ class Commands:
                 )
             chat.backend = name
             self._print(
-                f"answers come from {name}" if name != AUTO else f"in this order: {self._order()}"
+                f"answers come from {name}"
+                if name != AUTO
+                else f"in this order: {', '.join(chat.order)}"
             )
             return
         for name, backend in chat.backends.items():
             problem = backend.available()
-            mark = "*" if chat.backend in (name, AUTO) else " "
+            mark = "*" if name in chat.order else " "
             self._print(f"{mark} {name}: {problem or 'ready'}")
-
-    def _order(self) -> str:
-        return ", ".join(self.chat.backends)
 
     def do_save(self, text: str) -> None:
         """/save FILE             write the conversation as JSON"""

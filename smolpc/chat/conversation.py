@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,7 +15,8 @@ from smolpc.schema.result import RunResult
 from smolpc.schema.running import Message, Request
 
 AUTO = "auto"
-Open = Callable[[int], Mapping[str, Backend]]  # tokens of context -> backends, best first
+Open = Callable[[int], Mapping[str, Backend]]  # tokens of context -> all backends
+Order = Callable[[str], Sequence[str]]  # model -> names of backends, best first
 
 
 class Screen(Protocol):
@@ -29,7 +30,10 @@ class Screen(Protocol):
 
 
 class Chat:
-    """The state: messages, model, backend and options. `answers` keeps every result."""
+    """The state: messages, model, backend and options. `answers` keeps every result.
+
+    `order` (None: that of `open_backends`) says who is tried when nobody chose a backend.
+    """
 
     def __init__(
         self,
@@ -39,9 +43,11 @@ class Chat:
         model: str = "",
         backend: str = AUTO,
         system: str = "",
+        order: Order | None = None,
         options: Options | None = None,
     ) -> None:
         self.screen, self._open = screen, open_backends
+        self._order = order or (lambda _: tuple(self.backends))
         self.options = options or Options()
         self.model, self.backend = model, backend
         self.system = system
@@ -56,10 +62,17 @@ class Chat:
         return (*first, *self.turns)
 
     @property
+    def order(self) -> tuple[str, ...]:
+        """Who is tried for an answer, best first."""
+        return tuple(self._order(self.model)) if self.backend == AUTO else (self.backend,)
+
+    @property
     def chain(self) -> Chain:
-        """What answers: the chosen backend alone, or with "auto" all in their order."""
-        chosen = self.backends.values() if self.backend == AUTO else [self.backends[self.backend]]
-        return Chain(tuple(chosen), lambda said: self.screen.aside(f"note: {said}"))
+        """What answers: the chosen backend alone, or with "auto" several in their order."""
+        return Chain(
+            [self.backends[name] for name in self.order],
+            lambda said: self.screen.aside(f"note: {said}"),
+        )
 
     def request(self, question: str) -> Request:
         """The conversation so far and a new question."""

@@ -1,0 +1,108 @@
+"""The backends of this machine, and the order in which they are tried."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from smolpc.backends.in_process import InProcess
+from smolpc.backends.llama_server import LlamaServerBackend
+from smolpc.backends.ollama import Ollama
+from smolpc.backends.protocol import LLAMA_SERVER, LLAMACPP, OLLAMA, ORDER, Backend, canonical
+from smolpc.catalog.families import key_of
+from smolpc.catalog.reading import did_you_mean
+from smolpc.console import Reporter
+from smolpc.errors import UsageError
+from smolpc.models import lookup
+from smolpc.net import NetSettings
+from smolpc.provision.target import catalog_for
+from smolpc.schema.backends import BackendState
+from smolpc.settings import Config, Settings
+from smolpc.store import Store, generations
+
+AUTO = "auto"
+
+
+def order_of(text: str) -> tuple[str, ...]:
+    """What the setting `backend` means: names, best first; "auto" is all. Raises UsageError."""
+    if text.strip().lower() in ("", AUTO):
+        return ORDER
+    found = []
+    for word in text.replace(",", " ").split():
+        name = canonical(word)
+        if name not in ORDER:
+            raise UsageError(
+                f"there is no backend '{word}'{did_you_mean(name, list(ORDER))}",
+                why=f"backends are: {', '.join(ORDER)}, or {AUTO}",
+                next_step="smolpc backends.list",
+            )
+        found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+def order_for(
+    config: Config, names: Callable[[str], Sequence[str]]
+) -> Callable[[str], Sequence[str]]:
+    """The order for each model: one may have a backend of its own in the settings."""
+    return lambda model: order_of(config.for_model(names(model))[0].backend)
+
+
+def names_of(chosen: Settings) -> Names:
+    """Every name of a model, by any of them; the name itself comes first."""
+
+    def names(model: str) -> tuple[str, ...]:
+        store = Store(chosen.store_path)
+        manifests = tuple(catalog_for(chosen).models.values())
+        if not model:
+            now = generations.current(store)
+            return lookup.names_of(now.model_name, now.model, manifests) if now else ()
+        record = lookup.installed(store.models, model, manifests)
+        if record is not None:
+            return (model, *lookup.names_of(record.name, record.sha256, manifests))
+        key = key_of(model)
+        same = (one for one in manifests if key in map(key_of, (one.name, *one.aliases)))
+        return (model, *(name for one in same for name in (one.name, *one.aliases)))
+
+    return names
+
+
+def state_of(backend: Backend, order: Sequence[str]) -> BackendState:
+    """What `backends.list` tells about one. Starts and loads nothing."""
+    problem = backend.available()
+    return BackendState(
+        name=backend.name,
+        rank=order.index(backend.name) + 1 if backend.name in order else 0,
+        version="" if problem else backend.version,
+        address=backend.address,
+        models=() if problem else backend.models(),
+        problem=problem,
+    )
+
+
+def open_backends(
+    config: Config, command_line: Mapping[str, Any], reporter: Reporter
+) -> dict[str, Backend]:
+    """All of them, by name. Nothing is loaded, started or asked for it."""
+    chosen = config.settings
+    names = names_of(chosen)
+    net = NetSettings.from_environment(offline=chosen.offline)
+    return {
+        LLAMACPP: InProcess(command_line, reporter),
+        LLAMA_SERVER: _llama_server(chosen, names, net),
+        OLLAMA: Ollama(
+            context=chosen.context,
+            default=chosen.model or next(iter(names("")), ""),
+            other_names=names,
+            net=net,
+        ),
+    }
+
+
+def _llama_server(
+    chosen: Settings, names: Names, net: NetSettings
+) -> LlamaServerBackend:
+    key = os.environ.get("SMOLPC_API_KEY", "").partition(",")[0]
+    return LlamaServerBackend.at(
+        chosen.server or "http://127.0.0.1:8080", key, other_names=names, net=net
+    )
