@@ -2,64 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from types import TracebackType
+from collections.abc import Callable, Generator
 
 from smolpc.errors import NetworkError
 from smolpc.net.service import Lines
+from smolpc.runtime.stream import Pieces, Stream
 from smolpc.schema.base import Value
 from smolpc.schema.result import RunResult
 from smolpc.schema.running import Piece
 
 
-class PieceStream:
-    """Pieces of a generator that returns the RunResult. `on_cancel` makes it end soon."""
+class PieceStream(Stream):
+    """The stream of an answer that comes from elsewhere. `on_cancel` makes it end soon, also
+    while the next piece is waited for."""
 
-    def __init__(
-        self,
-        pieces: Generator[Piece, None, RunResult],
-        on_cancel: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._pieces, self._on_cancel = pieces, on_cancel
-        self._result: RunResult | None = None
-
-    def __iter__(self) -> Iterator[Piece]:
-        return self
-
-    def __next__(self) -> Piece:
-        if self._result is not None:
-            raise StopIteration
-        try:
-            return next(self._pieces)
-        except StopIteration as end:
-            self._result = end.value
-            raise StopIteration from None
+    def __init__(self, pieces: Pieces, on_cancel: Callable[[], None]) -> None:
+        super().__init__(pieces, threading.Event())
+        self._on_cancel = on_cancel
 
     def cancel(self) -> None:
+        super().cancel()
         self._on_cancel()
-
-    @property
-    def result(self) -> RunResult:
-        for _ in self:
-            pass
-        if self._result is None:
-            raise RuntimeError("the answer was closed before its end, so it has no result")
-        return self._result
-
-    def close(self) -> None:
-        self._pieces.close()
-
-    def __enter__(self) -> PieceStream:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Usage(Value, kw_only=True):

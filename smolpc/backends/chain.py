@@ -12,8 +12,9 @@ from collections.abc import Callable, Generator, Sequence
 import msgspec
 
 from smolpc.backends.answer import PieceStream
-from smolpc.backends.protocol import Answer, Backend, NotHere
+from smolpc.backends.protocol import Backend, NotHere
 from smolpc.errors import Interrupted, SmolpcError, UsageError
+from smolpc.runtime.stream import Stream
 from smolpc.schema.backends import BackendModel, Problem
 from smolpc.schema.result import RunResult
 from smolpc.schema.running import Piece, Request
@@ -94,7 +95,7 @@ def passed_over(name: str, error: SmolpcError) -> str:
 
 
 def _from(
-    answer: Answer, first: Piece | None, notes: tuple[str, ...]
+    answer: Stream, first: Piece | None, notes: tuple[str, ...]
 ) -> Generator[Piece, None, RunResult]:
     try:
         if first is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,15 +14,18 @@ from smolpc.backends.protocol import LLAMA_SERVER, LLAMACPP, OLLAMA, ORDER, Back
 from smolpc.catalog.families import key_of
 from smolpc.catalog.reading import did_you_mean
 from smolpc.console import Reporter
-from smolpc.errors import UsageError
+from smolpc.errors import SmolpcError, UsageError
 from smolpc.models import lookup
 from smolpc.net import NetSettings
 from smolpc.provision.target import catalog_for
+from smolpc.runtime.choosing import sampling_for
 from smolpc.schema.backends import BackendState
+from smolpc.schema.running import Sampling
 from smolpc.settings import Config, Settings
 from smolpc.store import Store, generations
 
 AUTO = "auto"
+Names = Callable[[str], tuple[str, ...]]
 
 
 def order_of(text: str) -> tuple[str, ...]:
@@ -41,9 +45,7 @@ def order_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def order_for(
-    config: Config, names: Callable[[str], Sequence[str]]
-) -> Callable[[str], Sequence[str]]:
+def order_for(config: Config, names: Names) -> Callable[[str], Sequence[str]]:
     """The order for each model: one may have a backend of its own in the settings."""
     return lambda model: order_of(config.for_model(names(model))[0].backend)
 
@@ -65,6 +67,24 @@ def names_of(chosen: Settings) -> Names:
         return (model, *(name for one in same for name in (one.name, *one.aliases)))
 
     return names
+
+
+def sampling_here(
+    backends: Mapping[str, Backend], config: Config, names: Names, model: str
+) -> tuple[Sampling, tuple[str, ...]]:
+    """How tokens are chosen for `model`, and notes about values that cannot be used.
+
+    What an imported model brought along counts where smolpc has it; a model that only another
+    backend has follows the settings alone.
+    """
+    own = backends[LLAMACPP]
+    report, notes = config.for_model(names(model))[1], tuple[str, ...]()
+    # What is wrong here is said when that backend is asked for the answer.
+    with contextlib.suppress(SmolpcError):
+        if isinstance(own, InProcess):
+            prepared = own.prepare(model)
+            report, notes = prepared.report, prepared.notes
+    return sampling_for(report)[0], notes
 
 
 def state_of(backend: Backend, order: Sequence[str]) -> BackendState:
@@ -99,9 +119,7 @@ def open_backends(
     }
 
 
-def _llama_server(
-    chosen: Settings, names: Names, net: NetSettings
-) -> LlamaServerBackend:
+def _llama_server(chosen: Settings, names: Names, net: NetSettings) -> LlamaServerBackend:
     key = os.environ.get("SMOLPC_API_KEY", "").partition(",")[0]
     return LlamaServerBackend.at(
         chosen.server or "http://127.0.0.1:8080", key, other_names=names, net=net

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import TracebackType
 from typing import Protocol
 
 from smolpc.errors import UsageError
+from smolpc.runtime.stream import Stream
 from smolpc.schema.backends import BackendModel, Problem
-from smolpc.schema.result import RunResult
-from smolpc.schema.running import Piece, Request
+from smolpc.schema.running import Request
 
 LLAMACPP, LLAMA_SERVER, OLLAMA = "llamacpp", "llama-server", "ollama"
 ORDER = (LLAMACPP, LLAMA_SERVER, OLLAMA)
@@ -23,34 +21,6 @@ def canonical(name: str) -> str:
 
 class NotHere(UsageError):
     """This backend lacks the model or the feature that was asked for; another may have it."""
-
-
-class Answer(Protocol):
-    """An answer as it comes. Used from one thread, but `cancel` may come from any."""
-
-    def __iter__(self) -> Iterator[Piece]: ...
-
-    def __next__(self) -> Piece: ...
-
-    def cancel(self) -> None:
-        """End it; the result then has `stop="interrupted"`."""
-        ...
-
-    @property
-    def result(self) -> RunResult:
-        """What was measured; reads the answer to its end first."""
-        ...
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Answer: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 class Backend(Protocol):
@@ -81,7 +51,7 @@ class Backend(Protocol):
         """The model that answers to the name `model` ("": the default). Raises NotHere."""
         ...
 
-    def generate(self, model: str, request: Request) -> Answer:
+    def generate(self, model: str, request: Request) -> Stream:
         """Answer `request`. `model` "" is the backend's default.
 
         Raises NotHere, UsageError for a request that no backend could answer (also from the

@@ -120,11 +120,7 @@ class Commands:
                     next_step="/backend",
                 )
             chat.backend = name
-            self._print(
-                f"answers come from {name}"
-                if name != AUTO
-                else f"in this order: {', '.join(chat.order)}"
-            )
+            self._print(f"answers come from {', else from '.join(chat.order)}")
             return
         for name, backend in chat.backends.items():
             problem = backend.available()

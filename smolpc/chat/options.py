@@ -40,7 +40,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "min_p": (0, 1),
     "repeat_penalty": (0.01, 10),
     "repeat_last": (0, 1_000_000),
-    "seed": (0, 2**31 - 1),
+    "seed": (0, 2**32 - 1),
     "max_tokens": (1, 10_000_000),
     "context": (0, 10_000_000),
 }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from smolpc import settings
-from smolpc.backends.opening import names_of, open_backends, order_for
+from smolpc.backends.opening import names_of, open_backends, order_for, sampling_here
 from smolpc.backends.protocol import Backend
 from smolpc.chat.conversation import Chat, Screen
 from smolpc.chat.options import Options
 from smolpc.console import Reporter
-from smolpc.runtime.choosing import sampling_for
 
 
 def chat(
@@ -25,8 +26,6 @@ def chat(
 ) -> Chat:
     """`command_line`: settings of this call, as `settings.load_config` takes them. Raises
     UsageError for wrong ones."""
-    import msgspec
-
     config = settings.load_config(command_line)
     chosen, names = config.settings, names_of(config.settings)
     order = order_for(config, names)
@@ -36,8 +35,10 @@ def chat(
         given = {**command_line, "context": context or command_line.get("context", "")}
         return open_backends(settings.load_config(given), given, reporter)
 
-    _, report = config.for_model(names(chosen.model))
-    sampling, _ = sampling_for(report)
+    backends = open_backends(config, command_line, reporter)
+    sampling, notes = sampling_here(backends, config, names, chosen.model)
+    for note in notes:
+        screen.aside(f"note: {note}")
     options = Options(
         sampling=msgspec.structs.replace(sampling, seed=seed),
         max_tokens=max_tokens,

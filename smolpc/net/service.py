@@ -211,7 +211,13 @@ def _decoded(body: bytes, place: str) -> Any:
 
 
 def _root(error: BaseException) -> str:
+    """The reason in the words of the operating system, where it gave one."""
     from smolpc.net.faults import root_of
     from smolpc.proc import mask
 
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__module__ in ("builtins", "socket") and isinstance(seen, OSError):
+            return (seen.strerror or str(seen)).lower()
+        seen = seen.__cause__ or seen.__context__
     return mask(str(root_of(error)))
