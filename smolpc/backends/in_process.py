@@ -72,7 +72,11 @@ class InProcess:
 
             self._engine = Engine(config=prepared.config)
         name = self._engine.load(prepared.record)
-        return self._engine.generate(with_brought(request, prepared), model=name)
+        return self._engine.generate(self.with_brought(model, request), model=name)
+
+    def with_brought(self, model: str, request: Request) -> Request:
+        """The request with what the model brought along."""
+        return with_brought(request, self.prepare(model))
 
     def close(self) -> None:
         if self._engine is not None:

@@ -25,11 +25,13 @@ DIGEST = re.compile(r"(?:^|[/\\])(?:sha256-)?([0-9a-f]{64})(?:[/\\]|$)")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server answers. `close` ends one that was started for us."""
+    """Where a server answers. `close` ends one that was started for us; `notes` are about the
+    way it was started."""
 
     url: str
     api_key: str = ""
     close: Callable[[], None] = lambda: None
+    notes: tuple[str, ...] = ()
 
 
 class _Meta(msgspec.Struct):
@@ -120,18 +122,23 @@ class LlamaServerBackend:
         listed = self._listed(service, model)
         seed = request.sampling.seed
         seed = secrets.randbits(31) if seed is None else seed
-        path, body = llama_api.body(listed.id, request, seed)
+        asked = self.with_brought(model, request)
+        path, body = llama_api.body(listed.id, asked, seed)
         try:
             lines = service.lines(path, body)
         except NetworkError as error:
             raise _explained(error, service.url) from error
-        digest = self._digest(service)
+        digest, notes = self._digest(service), self._place.notes if self._place else ()
 
         def finish(used: Usage) -> RunResult:
-            return _result(listed, request, used, heard, seed, digest)
+            return _result(listed, request, used, heard, seed, digest, notes)
 
         read = llama_api.Reader(chats=not request.raw)
         return PieceStream(_pieces(lines, read, heard, finish, service.url), lines.cancel)
+
+    def with_brought(self, model: str, request: Request) -> Request:  # noqa: ARG002
+        """The request with what the model brought along, where this side knows of it."""
+        return request
 
     def close(self) -> None:
         """Give the connection up, and end a server that was started for us."""
@@ -206,7 +213,13 @@ def _pieces(
 
 
 def _result(
-    listed: _Listed, request: Request, used: Usage, heard: Heard, seed: int, digest: str
+    listed: _Listed,
+    request: Request,
+    used: Usage,
+    heard: Heard,
+    seed: int,
+    digest: str,
+    notes: tuple[str, ...],
 ) -> RunResult:
     context = listed.meta.n_ctx if listed.meta else 0
     full = context and used.prompt_tokens + used.generated_tokens >= context
@@ -230,7 +243,7 @@ def _result(
         artifact="",
         seed=seed,
         temperature=request.sampling.temperature,
-        notes=(note,) if full and used.stop == "length" else (),
+        notes=(*notes, note) if full and used.stop == "length" else notes,
         provider=LLAMA_SERVER,
     )
 

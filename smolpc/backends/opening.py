@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from smolpc.backends.in_process import InProcess
 from smolpc.backends.llama_server import LlamaServerBackend
 from smolpc.backends.ollama import Ollama
 from smolpc.backends.protocol import LLAMA_SERVER, LLAMACPP, OLLAMA, ORDER, Backend, canonical
+from smolpc.backends.started import StartedServer
 from smolpc.catalog.families import key_of
 from smolpc.catalog.reading import did_you_mean
 from smolpc.console import Reporter
@@ -47,15 +49,23 @@ def order_of(text: str) -> tuple[str, ...]:
 
 def order_for(config: Config, names: Names) -> Callable[[str], Sequence[str]]:
     """The order for each model: one may have a backend of its own in the settings."""
-    return lambda model: order_of(config.for_model(names(model))[0].backend)
+
+    def order(model: str) -> Sequence[str]:
+        # Reading the registry takes a moment: only where it can say something.
+        known = names(model) if config.has_models else (model,)
+        return order_of(config.for_model(known)[0].backend)
+
+    return order
 
 
 def names_of(chosen: Settings) -> Names:
-    """Every name of a model, by any of them; the name itself comes first."""
+    """Every name of a model, by any of them, the name itself first; of "": of the default."""
 
+    @functools.cache
     def names(model: str) -> tuple[str, ...]:
         store = Store(chosen.store_path)
         manifests = tuple(catalog_for(chosen).models.values())
+        model = model or chosen.model
         if not model:
             now = generations.current(store)
             return lookup.names_of(now.model_name, now.model, manifests) if now else ()
@@ -78,13 +88,12 @@ def sampling_here(
     backend has follows the settings alone.
     """
     own = backends[LLAMACPP]
-    report, notes = config.for_model(names(model))[1], tuple[str, ...]()
     # What is wrong here is said when that backend is asked for the answer.
     with contextlib.suppress(SmolpcError):
         if isinstance(own, InProcess):
             prepared = own.prepare(model)
-            report, notes = prepared.report, prepared.notes
-    return sampling_for(report)[0], notes
+            return sampling_for(prepared.report)[0], prepared.notes
+    return sampling_for(config.for_model(names(model))[1])[0], ()
 
 
 def state_of(backend: Backend, order: Sequence[str]) -> BackendState:
@@ -107,20 +116,14 @@ def open_backends(
     chosen = config.settings
     names = names_of(chosen)
     net = NetSettings.from_environment(offline=chosen.offline)
-    return {
-        LLAMACPP: InProcess(command_line, reporter),
-        LLAMA_SERVER: _llama_server(chosen, names, net),
-        OLLAMA: Ollama(
-            context=chosen.context,
-            default=chosen.model or next(iter(names("")), ""),
-            other_names=names,
-            net=net,
-        ),
-    }
-
-
-def _llama_server(chosen: Settings, names: Names, net: NetSettings) -> LlamaServerBackend:
-    key = os.environ.get("SMOLPC_API_KEY", "").partition(",")[0]
-    return LlamaServerBackend.at(
-        chosen.server or "http://127.0.0.1:8080", key, other_names=names, net=net
+    own = InProcess(command_line, reporter)
+    server: Backend = StartedServer(own, command_line, reporter)
+    if chosen.server:
+        key = os.environ.get("SMOLPC_API_KEY", "").partition(",")[0]
+        server = LlamaServerBackend.at(chosen.server, key, other_names=names, net=net)
+    ollama = Ollama(
+        context=chosen.context,
+        other_names=names,
+        net=net,
     )
+    return {LLAMACPP: own, LLAMA_SERVER: server, OLLAMA: ollama}

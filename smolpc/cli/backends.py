@@ -1,4 +1,4 @@
-"""`backends.list` and `backends.pull`: what can answer, and models for Ollama."""
+"""`backends.list` and `backends.pull-ollama`: what can answer, and models for Ollama."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def list_(console: Console, json: bool = False) -> None:
 
 
 @command(
+    "pull-ollama",
     first="name",
     events=True,
     help={"name": "a model of Ollama's registry, such as llama3.2:1b"},
@@ -51,12 +52,12 @@ def pull(console: Console, name: str = "", json: bool = False) -> None:
     from smolpc.schema.backends import BackendsReport, BackendState
 
     if not name:
-        raise UsageError("say which model", next_step="smolpc backends.pull llama3.2:1b")
+        raise UsageError("say which model", next_step="smolpc backends.pull-ollama llama3.2:1b")
     if settings.load()[0].offline:
         raise NetworkError(
             f"{name} must be downloaded, but offline mode is on",
             why="SMOLPC_OFFLINE or the setting 'offline' forbids the network",
-            next_step=f"SMOLPC_OFFLINE=0 smolpc backends.pull {name}",
+            next_step=f"SMOLPC_OFFLINE=0 smolpc backends.pull-ollama {name}",
         )
     ollama = Ollama()
     try:

@@ -231,16 +231,16 @@ def test_an_unknown_model_is_said_with_what_there_is(ollama: Ollama) -> None:
     with pytest.raises(NotHere, match="no model nosuch") as caught:
         ollama.generate("nosuch", HELLO)
     assert MODEL in caught.value.why
-    assert caught.value.next_step == "smolpc backends.pull nosuch"
+    assert caught.value.next_step == "smolpc backends.pull-ollama nosuch"
 
 
 def test_without_a_name_the_default_answers_or_the_newest_with_a_note(
     sim_ollama: SimOllama,
 ) -> None:
     sim_ollama.models = {"new:latest": SimModel(), MODEL: SimModel()}
-    default = Ollama(default="smollm2-135m", patience=0).generate("", HELLO).result
+    default = Ollama(other_names=lambda _: ["smollm2-135m"], patience=0).generate("", HELLO).result
     assert (default.model, default.notes) == (MODEL, ())
-    newest = Ollama(default="gone", patience=0).generate("", HELLO).result
+    newest = Ollama(other_names=lambda _: ["gone"], patience=0).generate("", HELLO).result
     assert newest.model == "new:latest"
     assert "newest" in newest.notes[0]
 

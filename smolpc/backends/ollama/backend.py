@@ -54,8 +54,8 @@ class Ollama:
     """The server that `host` (None: the variable OLLAMA_HOST) names.
 
     `context` is in tokens (0: 4096, or what the model was trained for if that is less).
-    `other_names` gives the names that a model may have besides the one that was typed, and
-    `default` the one to take when none was. `keep_alive` is how long Ollama keeps the model
+    `other_names` gives the names that a model may have besides the one that was typed, and for
+    "" those of the default. `keep_alive` is how long Ollama keeps the model
     in memory, in its own spelling ("" leaves that to Ollama).
     """
 
@@ -66,14 +66,13 @@ class Ollama:
         host: str | None = None,
         *,
         context: int = 0,
-        default: str = "",
         other_names: Callable[[str], Sequence[str]] = lambda _: (),
         keep_alive: str = "",
         patience: float | None = None,
         net: NetSettings | None = None,
     ) -> None:
         self.address = base_url(os.environ.get("OLLAMA_HOST", "") if host is None else host)
-        self._wanted_context, self._default = context, default
+        self._wanted_context = context
         self._other_names, self._keep_alive = other_names, keep_alive
         if patience is None:
             patience = STARTING if errors.installed() else 0.0
@@ -180,9 +179,8 @@ class Ollama:
     def _resolve(self, model: str) -> tuple[str, str]:
         """Ollama's name of `model`, and a note when nobody chose it. Raises NotHere."""
         here = [one.name for one in self.models()]
-        wanted = model or self._default
-        names = [wanted, *self._other_names(wanted)] if wanted else []
-        found = mapping.find(names, here)
+        found = mapping.find([model], here) if model else ""
+        found = found or mapping.find(self._other_names(model), here)
         if found:
             return found, ""
         listed = f"it has: {', '.join(here)}" if here else "it has no models"
@@ -190,7 +188,8 @@ class Ollama:
             raise errors.missing(model, listed)
         if not here:
             raise NotHere(
-                "Ollama has no models", next_step="smolpc backends.pull NAME (such as llama3.2:1b)"
+                "Ollama has no models",
+                next_step="smolpc backends.pull-ollama NAME (such as llama3.2:1b)",
             )
         return here[0], f"no model was asked for: Ollama's newest, {here[0]}, answers"
 
@@ -273,5 +272,5 @@ def _follow(lines: Lines, model: str, reporter: Reporter) -> None:
     raise NetworkError(
         f"Ollama did not finish pulling {model}",
         why="it ended without saying success",
-        next_step=f"smolpc backends.pull {model}   (it continues)",
+        next_step=f"smolpc backends.pull-ollama {model}   (it continues)",
     )

@@ -69,7 +69,7 @@ def said(message: str, model: str, num_ctx: int = 0, status: int = 200) -> Smolp
 
 def missing(model: str, why: str) -> NotHere:
     return NotHere(
-        f"Ollama has no model {model}", why=why, next_step=f"smolpc backends.pull {model}"
+        f"Ollama has no model {model}", why=why, next_step=f"smolpc backends.pull-ollama {model}"
     )
 
 
@@ -84,5 +84,5 @@ def pull_failed(model: str, why: str) -> SmolpcError:
     return NetworkError(
         f"Ollama could not pull {model}",
         why=why,
-        next_step=f"smolpc backends.pull {model}   (it continues where it stopped)",
+        next_step=f"smolpc backends.pull-ollama {model}   (it continues where it stopped)",
     )
