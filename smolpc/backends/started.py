@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -12,13 +11,9 @@ from smolpc.backends.llama_server import LlamaServerBackend, Place
 from smolpc.backends.protocol import NotHere
 from smolpc.console import Reporter
 from smolpc.errors import UsageError
-from smolpc.provision.target import catalog_for, host_for
-from smolpc.runtime.session import current_artifact
 from smolpc.schema.backends import BackendModel, Problem
 from smolpc.schema.running import Request
-from smolpc.serve import choosing, ports, running
-from smolpc.settings import load_config
-from smolpc.store import Store, gc
+from smolpc.serve import choosing, running
 
 
 class StartedServer(LlamaServerBackend):
@@ -48,21 +43,13 @@ class StartedServer(LlamaServerBackend):
 
 def start(model: str, command_line: Mapping[str, Any], reporter: Reporter) -> Place:
     """A server for `model` ("": that of the settings), ready to answer. Raises SmolpcError."""
-    chosen = load_config(command_line).settings
-    store, host = Store(chosen.store_path), host_for(chosen)
-    folder, artifact = current_artifact(store, host)
-    manifests = tuple(catalog_for(chosen).models.values())
-    here = choosing.Here(store=store, host=host, artifact=artifact, manifests=manifests)
+    options = {name: str(value) for name, value in command_line.items()}
+    here = choosing.Here.now(options)
     try:
-        serving = choosing.choose(here, [model] if model else [], dict(command_line))
+        serving = choosing.choose(here, [model] if model else [], options)
     except UsageError as error:
         raise NotHere(error.what, why=error.why, next_step=error.next_step) from error
-    key = secrets.token_urlsafe(24)
     with ExitStack() as stack:
-        stack.enter_context(gc.in_use(store, artifact.key))
-        made = running.server_of(
-            folder, serving, host=ports.LOOPBACK, port=0, keys=(key,), store=store
-        )
-        server = stack.enter_context(made)
+        server = stack.enter_context(running.server_of(here, serving, key=None))
         running.wait(server, serving, reporter)
-        return Place(server.url, key, stack.pop_all().close, serving.notes)
+        return Place(server.url, server.api_key, stack.pop_all().close, serving.notes)

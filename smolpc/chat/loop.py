@@ -33,7 +33,7 @@ class Loop:
                 continue
             try:
                 self.handle(typed)
-            except Leave:
+            except (Leave, EOFError):
                 return
 
     def handle(self, typed: Typed) -> None:

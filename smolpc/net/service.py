@@ -107,7 +107,12 @@ class Service:
                     method,
                     self.url + path,
                     data=None if body is None else msgspec.json.encode(body),
-                    headers={"Content-Type": "application/json", **self._headers},
+                    # llama-server hangs up after an answer, so no connection is used again.
+                    headers={
+                        "Content-Type": "application/json",
+                        "Connection": "close",
+                        **self._headers,
+                    },
                     timeout=(CONNECT, timeout),
                     stream=True,
                     allow_redirects=False,

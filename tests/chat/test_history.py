@@ -122,3 +122,15 @@ def test_a_pipe_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [ask("> "), ask("> ")] == ["one", "two"]
         with pytest.raises(EOFError):
             ask("> ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+def test_a_request_to_end_ends_the_input() -> None:
+    import os
+    import signal
+
+    before = signal.getsignal(signal.SIGTERM)
+    with terminal.keyboard(), pytest.raises(EOFError):
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.sigtimedwait([], 10)
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from smolpc.schema.backends import BackendsReport, BackendState
@@ -113,6 +114,25 @@ def test_what_the_user_did_wrong_does_not_fall_back(
     assert done.returncode == 2
     assert "the context holds 256" in done.stderr
     assert ollama.log == []
+
+
+def test_llama_server_gives_the_same_text_and_leaves_nothing_behind(
+    env: dict[str, str], smolpc: Smolpc
+) -> None:
+    asked = ("run", PROMPT, "--temperature", "0", "--max-tokens", "12", "--json")
+    results = []
+    for backend in ("llamacpp", "llama-server"):
+        done = smolpc(*asked, "--backend", backend, env=env)
+        assert done.returncode == 0, done.stderr
+        results.append(msgspec.json.decode(done.stdout, type=RunResult))
+    own, served = results
+    assert (own.provider, served.provider) == ("llamacpp", "llama-server")
+    assert served.text == own.text
+    assert served.model_sha256 == own.model_sha256
+    assert (served.prompt_tokens, served.stop) == (own.prompt_tokens, own.stop)
+    store = Path(env["SMOLPC_STORE"])
+    running = [one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])]
+    assert not [words for words in running if any(str(store) in word for word in words)]
 
 
 def talk(lines: list[str], env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
