@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from smolpc.backends.answer import Event, Usage
-from smolpc.errors import PrerequisiteError, SmolpcError, UsageError
+from smolpc.errors import NetworkError, PrerequisiteError, SmolpcError, UsageError
+from smolpc.net.service import Answered, Unreachable
 from smolpc.schema.running import Message, Request
 
 MS = 1e-3
@@ -126,4 +127,26 @@ def from_error(found: Any) -> SmolpcError:
 def said(message: str) -> PrerequisiteError:
     return PrerequisiteError(
         "llama-server cannot answer", why=message, next_step="look into its log: smolpc doctor"
+    )
+
+
+def explained(error: NetworkError, url: str) -> SmolpcError:
+    """An error of the connection or the server at `url`."""
+    if isinstance(error, Unreachable):
+        return PrerequisiteError(
+            f"llama-server does not answer at {url}", why=error.why, next_step="smolpc serve"
+        )
+    if isinstance(error, Answered):
+        if error.status == 401:
+            return PrerequisiteError(
+                f"llama-server at {url} wants another API key",
+                why=error.message,
+                next_step="set SMOLPC_API_KEY to its key",
+            )
+        body = error.body if isinstance(error.body, dict) else {}
+        return from_error(body.get("error", error.message or f"HTTP {error.status}"))
+    return NetworkError(
+        f"the answer of llama-server at {url} broke off",
+        why=str(error),
+        next_step="ask again, and look into its log: smolpc doctor",
     )

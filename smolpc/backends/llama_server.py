@@ -13,9 +13,9 @@ from smolpc.backends import llama_api
 from smolpc.backends.answer import Heard, PieceStream, Usage, hear, rate
 from smolpc.backends.protocol import LLAMA_SERVER, NotHere
 from smolpc.catalog.families import key_of
-from smolpc.errors import NetworkError, PrerequisiteError, SmolpcError
+from smolpc.errors import NetworkError, PrerequisiteError
 from smolpc.net import NetSettings
-from smolpc.net.service import Answered, Lines, Service, Unreachable
+from smolpc.net.service import Lines, Service
 from smolpc.schema.backends import BackendModel, Problem
 from smolpc.schema.result import RunResult
 from smolpc.schema.running import Piece, Request
@@ -88,7 +88,7 @@ class LlamaServerBackend:
             try:
                 Service(place.url, token=api_key).get("/health")
             except NetworkError as error:
-                return Problem.of(_explained(error, place.url))
+                return Problem.of(llama_api.explained(error, place.url))
             return None
 
         return cls(lambda _: place, problem=problem, address=place.url, **options)  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ class LlamaServerBackend:
         try:
             lines = service.lines(path, body)
         except NetworkError as error:
-            raise _explained(error, service.url) from error
+            raise llama_api.explained(error, service.url) from error
         digest, notes = self._digest(service), self._place.notes if self._place else ()
 
         def finish(used: Usage) -> RunResult:
@@ -141,9 +141,7 @@ class LlamaServerBackend:
         return request
 
     def close(self) -> None:
-        """Give the connection up, and end a server that was started for us."""
-        if self._service is not None:
-            self._service.close()
+        """End a server that was started for us."""
         if self._place is not None:
             self._place.close()
         self._service = self._place = None
@@ -162,7 +160,7 @@ class LlamaServerBackend:
         try:
             return msgspec.convert(service.get("/v1/models"), _List).data
         except NetworkError as error:
-            raise _explained(error, service.url) from error
+            raise llama_api.explained(error, service.url) from error
         except msgspec.ValidationError as error:
             raise PrerequisiteError(
                 f"what answers at {service.url} is not llama-server",
@@ -209,7 +207,7 @@ def _pieces(
     try:
         return (yield from hear(lines, read, heard, finish))
     except NetworkError as error:
-        raise _explained(error, url) from error
+        raise llama_api.explained(error, url) from error
 
 
 def _result(
@@ -245,25 +243,4 @@ def _result(
         temperature=request.sampling.temperature,
         notes=(*notes, note) if full and used.stop == "length" else notes,
         provider=LLAMA_SERVER,
-    )
-
-
-def _explained(error: NetworkError, url: str) -> SmolpcError:
-    if isinstance(error, Unreachable):
-        return PrerequisiteError(
-            f"llama-server does not answer at {url}", why=error.why, next_step="smolpc serve"
-        )
-    if isinstance(error, Answered):
-        if error.status == 401:
-            return PrerequisiteError(
-                f"llama-server at {url} wants another API key",
-                why=error.message,
-                next_step="set SMOLPC_API_KEY to its key",
-            )
-        body = error.body if isinstance(error.body, dict) else {}
-        return llama_api.from_error(body.get("error", error.message or f"HTTP {error.status}"))
-    return NetworkError(
-        f"the answer of llama-server at {url} broke off",
-        why=str(error),
-        next_step="ask again, and look into its log: smolpc doctor",
     )

@@ -62,8 +62,9 @@ class Service:
         self.patience = patience
         chosen = settings or NetSettings.from_environment()
         self._settings = replace(chosen, direct=chosen.direct or is_nearby(url))
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._session: requests.Session | None = None
+        self._headers = {"Content-Type": "application/json", "Connection": "close"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     @property
     def place(self) -> str:
@@ -82,12 +83,6 @@ class Service:
         """The lines that answer `body`, as they come. Raises as `get`."""
         return Lines(self._ask(method, path, body, SILENCE), self.place)
 
-    def close(self) -> None:
-        """Give the connections up."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-
     def _whole(self, method: str, path: str, body: Any, timeout: float) -> Any:
         answer = self._ask(method, path, body, timeout)
         with Lines(answer, self.place) as lines:
@@ -97,29 +92,24 @@ class Service:
         import requests
         import urllib3
 
-        if self._session is None:
-            self._session = session(self._settings)
-            self._session.trust_env = False  # no password of ~/.netrc goes to this server
+        # Model servers hang up after an answer: a connection that is used again may be gone.
+        asking = session(self._settings)
+        asking.trust_env = False  # no password of ~/.netrc goes to this server
         give_up = time.monotonic() + self.patience
         while True:
             try:
-                response = self._session.request(
+                response = asking.request(
                     method,
                     self.url + path,
                     data=None if body is None else msgspec.json.encode(body),
-                    # llama-server hangs up after an answer, so no connection is used again.
-                    headers={
-                        "Content-Type": "application/json",
-                        "Connection": "close",
-                        **self._headers,
-                    },
+                    headers=self._headers,
                     timeout=(CONNECT, timeout),
                     stream=True,
                     allow_redirects=False,
                 )
                 break
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                refused = isinstance(error, requests.ConnectionError)
+                refused = isinstance(_cause(error), ConnectionRefusedError)
                 if not refused or time.monotonic() >= give_up:
                     raise Unreachable(
                         f"nobody answers at {self.place}", why=_root(error)
@@ -215,14 +205,20 @@ def _decoded(body: bytes, place: str) -> Any:
         raise Broken(f"{place} did not answer in JSON", why=str(error)) from error
 
 
-def _root(error: BaseException) -> str:
-    """The reason in the words of the operating system, where it gave one."""
-    from smolpc.net.faults import root_of
-    from smolpc.proc import mask
-
+def _cause(error: BaseException) -> OSError | None:
+    """What the operating system said, inside the wrappers of requests and urllib3."""
     seen: BaseException | None = error
     while seen is not None:
         if type(seen).__module__ in ("builtins", "socket") and isinstance(seen, OSError):
-            return (seen.strerror or str(seen)).lower()
+            return seen
         seen = seen.__cause__ or seen.__context__
-    return mask(str(root_of(error)))
+    return None
+
+
+def _root(error: BaseException) -> str:
+    """The reason, in the words of the operating system where it gave one."""
+    from smolpc.net.faults import root_of
+    from smolpc.proc import mask
+
+    cause = _cause(error)
+    return cause.strerror.lower() if cause and cause.strerror else mask(str(root_of(error)))

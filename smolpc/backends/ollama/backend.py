@@ -13,6 +13,7 @@ from smolpc.backends.answer import Heard, PieceStream, Usage, hear, rate
 from smolpc.backends.ollama import errors, mapping
 from smolpc.backends.ollama.address import base_url
 from smolpc.backends.ollama.mapping import OllamaSaid, Shown
+from smolpc.backends.ollama.pulling import follow
 from smolpc.backends.protocol import OLLAMA, NotHere
 from smolpc.console import Reporter
 from smolpc.errors import NetworkError, SmolpcError
@@ -150,12 +151,12 @@ class Ollama:
         NetworkError or PrerequisiteError."""
         try:
             with self._service.lines("/api/pull", {"model": model, "stream": True}) as lines:
-                _follow(lines, model, reporter)
+                follow(lines, model, reporter)
         except NetworkError as error:
             raise errors.explained(error, self.address, model) from error
 
     def close(self) -> None:
-        self._service.close()
+        """Nothing is held."""
 
     def _asked(self, path: str, kind: Any, body: Any = None, model: str = "") -> Any:
         try:
@@ -251,26 +252,3 @@ class Ollama:
             return "cpu", ""
         share = round(100 * one.size_vram / one.size)
         return "gpu", f"Ollama holds {share} % of the model on the GPU" if share < 100 else ""
-
-
-def _follow(lines: Lines, model: str, reporter: Reporter) -> None:
-    """Report the progress of a pull until it says success."""
-    with reporter.task(f"Ollama pulls {model}") as task:
-        sizes: dict[str, tuple[int, int]] = {}  # layer -> done, total
-        for line in lines:
-            reporter.check()
-            found = msgspec.json.decode(line, type=dict[str, Any]) if line.strip() else {}
-            if "error" in found:
-                raise errors.pull_failed(model, str(found["error"]))
-            if found.get("total"):
-                layer = str(found.get("digest", ""))
-                sizes[layer] = int(found.get("completed") or 0), int(found["total"])
-                done, total = map(sum, zip(*sizes.values(), strict=True))
-                task.update(done, total)
-            if found.get("status") == "success":
-                return
-    raise NetworkError(
-        f"Ollama did not finish pulling {model}",
-        why="it ended without saying success",
-        next_step=f"smolpc backends.pull-ollama {model}   (it continues)",
-    )
