@@ -30,7 +30,7 @@ class PieceStream(Stream):
 class Usage(Value, kw_only=True):
     """What a server reports at the end of an answer. Times in seconds."""
 
-    stop: str  # "end" or "length"
+    stop: str  # as in RunResult
     prompt_tokens: int = 0
     prompt_computed: int = 0  # of them, those that were not known from before
     prompt_seconds: float = 0.0

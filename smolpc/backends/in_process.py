@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from smolpc.models import storage
 from smolpc.provision import running
 from smolpc.provision.target import host_for
 from smolpc.runtime.session import current_artifact
+from smolpc.schema.artifact import Artifact
 from smolpc.schema.backends import BackendModel, Problem
 from smolpc.schema.running import Message, Request
 from smolpc.settings import load_config
@@ -41,15 +43,15 @@ class InProcess:
     @property
     def version(self) -> str:
         try:
-            spec = self._artifact().spec
+            spec = self._artifact.spec
         except SmolpcError:
             return ""
         return f"{spec.engine} {spec.version}"
 
     def available(self) -> Problem | None:
-        """Every file of the engine is hashed, as before each use."""
+        """Every file of the engine is hashed for this."""
         try:
-            self._artifact()
+            _ = self._artifact
         except SmolpcError as error:
             return Problem.of(error)
         return None
@@ -93,7 +95,8 @@ class InProcess:
                 raise NotHere(error.what, why=error.why, next_step=error.next_step) from error
         return self._prepared[model]
 
-    def _artifact(self) -> Any:
+    @cached_property
+    def _artifact(self) -> Artifact:
         chosen = load_config(self._given).settings
         return current_artifact(Store(chosen.store_path), host_for(chosen))[1]
 

@@ -13,6 +13,7 @@ from smolpc.net.service import Answered, Unreachable
 from smolpc.schema.running import Message, Request
 
 MS = 1e-3
+STOPS = {"limit": "length", "word": "stop"}
 DONE = b"[DONE]"
 TOO_LONG = "exceed_context_size_error"
 
@@ -76,7 +77,7 @@ class Reader:
         text = str(found.get("content") or "")
         if not found.get("stop"):
             return Event(text=text, tokens=len(found.get("tokens") or ()) or int(bool(text)))
-        stop = "length" if found.get("stop_type") == "limit" else "end"
+        stop = STOPS.get(str(found.get("stop_type")), "end")
         counts = (found.get("tokens_evaluated", 0), found.get("tokens_predicted", 0))
         return Event(text=text, usage=_usage(stop, counts, found.get("timings") or {}))
 

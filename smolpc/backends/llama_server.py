@@ -117,13 +117,13 @@ class LlamaServerBackend:
         return BackendModel(name=self._listed(service, model).id, sha256=self._digest(service))
 
     def generate(self, model: str, request: Request) -> PieceStream:
-        heard = Heard()
         service = self._connected(model)
         listed = self._listed(service, model)
         seed = request.sampling.seed
         seed = secrets.randbits(31) if seed is None else seed
         asked = self.with_brought(model, request)
         path, body = llama_api.body(listed.id, asked, seed)
+        heard = Heard()
         try:
             lines = service.lines(path, body)
         except NetworkError as error:
@@ -227,6 +227,7 @@ def _result(
         stop=used.stop,
         prompt_tokens=used.prompt_tokens,
         generated_tokens=used.generated_tokens,
+        reused_tokens=max(0, used.prompt_tokens - used.prompt_computed),
         time_to_first_token=heard.time_to_first_token,
         prompt_rate=rate(used.prompt_computed, used.prompt_seconds),
         decode_rate=rate(used.generated_tokens, used.decode_seconds),

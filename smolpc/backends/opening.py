@@ -21,7 +21,7 @@ from smolpc.models import lookup
 from smolpc.net import NetSettings
 from smolpc.provision.target import catalog_for
 from smolpc.runtime.choosing import sampling_for
-from smolpc.schema.backends import BackendState
+from smolpc.schema.backends import BackendModel, BackendState, Problem
 from smolpc.schema.running import Sampling
 from smolpc.settings import Config, Settings
 from smolpc.store import Store, generations
@@ -98,13 +98,18 @@ def sampling_here(
 
 def state_of(backend: Backend, order: Sequence[str]) -> BackendState:
     """What `backends.list` tells about one. Starts and loads nothing."""
-    problem = backend.available()
+    problem, models = backend.available(), tuple[BackendModel, ...]()
+    if problem is None:
+        try:
+            models = backend.models()
+        except SmolpcError as error:
+            problem = Problem.of(error)
     return BackendState(
         name=backend.name,
         rank=order.index(backend.name) + 1 if backend.name in order else 0,
         version="" if problem else backend.version,
         address=backend.address,
-        models=() if problem else backend.models(),
+        models=models,
         problem=problem,
     )
 

@@ -111,7 +111,6 @@ class Ollama:
         return BackendModel(name=name, sha256=self._show(name).sha256)
 
     def generate(self, model: str, request: Request) -> PieceStream:
-        heard = Heard()
         name, note = self._resolve(model)
         shown = self._show(name)
         context, cut = self._context(shown)
@@ -120,6 +119,7 @@ class Ollama:
         seed = secrets.randbits(31) if seed is None else seed
         chosen = mapping.options(request, num_ctx=context, seed=seed, stops=shown.stops)
         path, body = mapping.body(name, request, chosen, self._keep_alive)
+        heard = Heard()
         try:
             lines = self._service.lines(path, body)
         except NetworkError as error:
