@@ -44,6 +44,7 @@ class Event(Value, kw_only=True):
 
     text: str = ""
     tokens: int = 0
+    thought: str = ""  # what the model says to itself before it answers
     usage: Usage | None = None  # set: the answer is complete
 
 
@@ -54,7 +55,13 @@ class Heard:
         self.started = time.perf_counter()
         self.first_at = self.last_at = 0.0
         self.text = ""
-        self.tokens = 0
+        self.tokens = self.thought = 0  # of thinking: characters
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.thought:
+            return ()
+        return (f"the model thought before its answer; {self.thought} characters are not shown",)
 
     def add(self, piece: Piece) -> None:
         self.last_at = time.perf_counter()
@@ -97,6 +104,7 @@ def hear(
                 event = read(line)
                 if event is None:
                     continue
+                heard.thought += len(event.thought)
                 if event.text:
                     piece = Piece(text=event.text, tokens=event.tokens)
                     heard.add(piece)

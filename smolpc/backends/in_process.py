@@ -27,14 +27,20 @@ if TYPE_CHECKING:
 
 
 class InProcess:
-    """`command_line` are settings of this call, as `settings.load_config` takes them."""
+    """`command_line` are settings of this call, as `settings.load_config` takes them.
+    `allow_cpu_fallback` as in Engine."""
 
     name = LLAMACPP
     address = ""
 
     def __init__(
-        self, command_line: Mapping[str, Any] | None = None, reporter: Reporter | None = None
+        self,
+        command_line: Mapping[str, Any] | None = None,
+        reporter: Reporter | None = None,
+        *,
+        allow_cpu_fallback: bool = False,
     ) -> None:
+        self._allow_cpu_fallback = allow_cpu_fallback
         self._given = dict(command_line or {})
         self._reporter = reporter or Silent()
         self._prepared: dict[str, running.Prepared] = {}
@@ -72,7 +78,9 @@ class InProcess:
         if self._engine is None:
             from smolpc.runtime.engine import Engine
 
-            self._engine = Engine(config=prepared.config)
+            self._engine = Engine(
+                config=prepared.config, allow_cpu_fallback=self._allow_cpu_fallback
+            )
         name = self._engine.load(prepared.record)
         return self._engine.generate(self.with_brought(model, request), model=name)
 

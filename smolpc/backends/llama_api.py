@@ -82,14 +82,16 @@ class Reader:
         return Event(text=text, usage=_usage(stop, counts, found.get("timings") or {}))
 
     def _chat(self, found: Mapping[str, Any]) -> Event | None:
-        text = ""
+        text = thought = ""
         for choice in found.get("choices") or ():
-            text += str((choice.get("delta") or {}).get("content") or "")
+            delta = choice.get("delta") or {}
+            text += str(delta.get("content") or "")
+            thought += str(delta.get("reasoning_content") or "")
             if choice.get("finish_reason"):
                 self._stop = "length" if choice["finish_reason"] == "length" else "end"
         usage = found.get("usage")
         if usage is None:
-            return Event(text=text, tokens=int(bool(text)))
+            return Event(text=text, tokens=int(bool(text)), thought=thought)
         counts = (usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
         return Event(text=text, usage=_usage(self._stop, counts, found.get("timings") or {}))
 

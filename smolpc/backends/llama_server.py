@@ -242,6 +242,6 @@ def _result(
         artifact="",
         seed=seed,
         temperature=request.sampling.temperature,
-        notes=(*notes, note) if full and used.stop == "length" else notes,
+        notes=(*notes, *((note,) if full and used.stop == "length" else ()), *heard.notes),
         provider=LLAMA_SERVER,
     )

@@ -115,13 +115,18 @@ def state_of(backend: Backend, order: Sequence[str]) -> BackendState:
 
 
 def open_backends(
-    config: Config, command_line: Mapping[str, Any], reporter: Reporter
+    config: Config,
+    command_line: Mapping[str, Any],
+    reporter: Reporter,
+    *,
+    allow_cpu_fallback: bool = False,
 ) -> dict[str, Backend]:
-    """All of them, by name. Nothing is loaded, started or asked for it."""
+    """All of them, by name. Nothing is loaded, started or asked for it. `allow_cpu_fallback` as
+    in Engine."""
     chosen = config.settings
     names = names_of(chosen)
     net = NetSettings.from_environment(offline=chosen.offline)
-    own = InProcess(command_line, reporter)
+    own = InProcess(command_line, reporter, allow_cpu_fallback=allow_cpu_fallback)
     server: Backend = StartedServer(own, command_line, reporter)
     if chosen.server:
         key = os.environ.get("SMOLPC_API_KEY", "").partition(",")[0]

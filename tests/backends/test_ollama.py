@@ -204,6 +204,16 @@ def test_where_the_model_runs_is_told(sim_ollama: SimOllama, ollama: Ollama) -> 
     assert result.notes == ("Ollama holds 60 % of the model on the GPU",)
 
 
+def test_what_a_model_thinks_is_not_its_answer_but_is_noted(
+    sim_ollama: SimOllama, ollama: Ollama
+) -> None:
+    sim_ollama.models[MODEL].thinks = ("Hm", "m...")
+    for request in (HELLO, Request(messages=(Message(role="user", content="hello there"),))):
+        result = ollama.generate(MODEL, request).result
+        assert result.text == "You said: hello there "
+        assert result.notes == ("the model thought before its answer; 6 characters are not shown",)
+
+
 @pytest.mark.parametrize(
     ("typed", "other"),
     [

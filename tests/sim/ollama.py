@@ -30,6 +30,7 @@ class SimModel:
     stops: tuple[str, ...] = ()
     quantization: str = "Q4_1"
     on_gpu: float = 0.0  # share of it
+    thinks: tuple[str, ...] = ()  # what it says to itself first
     chats: bool = True  # False: a model for embeddings
 
 
@@ -139,6 +140,8 @@ class SimOllama(ModelServer):
         self, call: Call, prompt: str, tokens: int, options: dict[str, Any], load: float
     ) -> Iterator[bytes]:
         text, reason, said = "", "stop", 0
+        for thought in self.models[str(call.body["model"])].thinks:
+            yield self._line(call, "", thought, done=False)
         room = min(int(options.get("num_predict", -1)) % (1 << 31), 1 << 20)
         for piece in self.reply(prompt):
             if said >= room:
@@ -161,11 +164,12 @@ class SimOllama(ModelServer):
             eval_duration=10 * said * MS,
         )
 
-    def _line(self, call: Call, text: str, **more: Any) -> bytes:
+    def _line(self, call: Call, text: str, thought: str = "", **more: Any) -> bytes:
+        extra = {"thinking": thought} if thought else {}
         said: dict[str, Any] = (
-            {"message": {"role": "assistant", "content": text}}
+            {"message": {"role": "assistant", "content": text} | extra}
             if call.path == "/api/chat"
-            else {"response": text}
+            else {"response": text} | extra
         )
         head = {"model": call.body["model"], "created_at": "2026-05-04T17:37:44.706Z"}
         return json.dumps(head | said | more).encode() + b"\n"

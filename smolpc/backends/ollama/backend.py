@@ -234,7 +234,7 @@ class Ollama:
             artifact="",
             seed=seed,
             temperature=request.sampling.temperature,
-            notes=(*notes, *filter(None, (cut, placed))),
+            notes=(*notes, *filter(None, (cut, placed)), *heard.notes),
             provider=self.name,
         )
 

@@ -141,7 +141,8 @@ def read(line: bytes) -> Event | None:
     message = found.get("message") or {}
     text = str(found.get("response") or message.get("content") or "")
     if not found.get("done"):
-        return Event(text=text, tokens=1 if text else 0)
+        thought = str(found.get("thinking") or message.get("thinking") or "")
+        return Event(text=text, tokens=1 if text else 0, thought=thought)
     return Event(text=text, usage=usage(found))
 
 
