@@ -34,7 +34,7 @@ SCHEMAS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def engine(real_artifact: Path, real_model: Path) -> Iterator[Engine]:
-    settings = RunSettings(memory=FitSettings(context=256), threads=2)
+    settings = RunSettings(memory=FitSettings(context=256), threads=1)
     with Engine.open(real_model, artifact=real_artifact, settings=settings) as opened:
         yield opened
 

@@ -19,7 +19,7 @@ from smolpc.schema.fit import FitSettings
 from tests.integration.conftest import ROOT, environment
 
 pytestmark = pytest.mark.integration
-SMALL = RunSettings(memory=FitSettings(context=256), threads=2)
+SMALL = RunSettings(memory=FitSettings(context=256), threads=1)
 QUESTION = "Say hello."
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.integration
 
 
 def with_context(tokens: int, **more: int) -> RunSettings:
-    return RunSettings(memory=FitSettings(context=tokens, **more), threads=2)
+    return RunSettings(memory=FitSettings(context=tokens, **more), threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_it_answers_and_reports(engine: Engine, manifest: Artifact) -> None:
     assert result.decode_rate > 0
     assert result.prompt_rate > 0
     assert result.time_to_first_token > 0
-    assert (result.threads, result.context) == (2, 1024)
+    assert (result.threads, result.context) == (1, 1024)
     assert result.artifact == manifest.key
     assert result.backend == "cpu"
     assert result.notes == ()
@@ -187,7 +187,10 @@ def test_a_missing_gpu_is_said(
 ) -> None:
     wanted = msgspec.structs.replace(manifest.requirements, backends=("cpu", "cuda"))
     claims = msgspec.structs.replace(manifest, requirements=wanted)
-    loaded = Loaded(engine.bound, claims, Model(path=real_model, name="m"), with_context(256))
+    model, wanting = Model(path=real_model, name="m"), with_context(256, gpu_layers=-1)
+    with pytest.raises(PrerequisiteError, match="cuda registered no device"):
+        Loaded(engine.bound, claims, model, wanting)
+    loaded = Loaded(engine.bound, claims, model, wanting, allow_cpu_fallback=True)
     assert "cuda registered no device" in loaded.notes[0]
     loaded.close()
     assert trust.prove(real_artifact, claims).verdict == "failed"
