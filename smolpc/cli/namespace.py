@@ -6,7 +6,9 @@ from invoke.collection import Collection
 
 from smolpc.cli import (
     artifacts,
+    backends,
     build,
+    chat,
     config,
     detect,
     doctor,
@@ -30,9 +32,11 @@ namespace = Collection(
     serve.serve,
     tune.tune,
     warm.warm,
+    chat.chat,
     version.version,
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),
+    backends=Collection(backends.list_, backends.pull),
     models=Collection(*models.TASKS),
     config=Collection(config.show, config.set_, config.unset),
 )

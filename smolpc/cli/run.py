@@ -1,4 +1,4 @@
-"""`run`: ask the model, in this process, with the artifact's own libraries."""
+"""`run`: ask the model once, in this process, or with another backend where that fails."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from smolpc.console import Console
 # Options that are settings for this one call: settings check them, "" leaves them as they are.
 SETTINGS = {
     "model": "an installed model by name (default: that of the last setup)",
+    "backend": "what answers: llamacpp, llama-server, ollama, several in their order, or auto",
     "context": "tokens of context (default: up to 8192)",
     "threads": "CPU threads (default: the usable physical cores)",
     "gpu_layers": "layers on the GPU, the output layer counted (default: as many as fit)",
@@ -51,6 +52,7 @@ def run(
     raw: bool = False,
     cpu_fallback: bool = False,
     explain: bool = False,
+    backend: str = "",
     context: str = "",
     threads: str = "",
     gpu_layers: str = "",
@@ -72,17 +74,20 @@ def run(
     """Generate text from a prompt and report the speed."""
     given = locals()
     import sys
+    from contextlib import closing
 
     import msgspec
     from invoke.exceptions import Exit
 
+    from smolpc.backends import opening
+    from smolpc.backends.chain import Chain
     from smolpc.cli.forms import grammar_of, schema_of
     from smolpc.cli.prompts import system_text
     from smolpc.cli.setup import summary
     from smolpc.errors import Interrupted, UsageError
     from smolpc.provision import running
-    from smolpc.runtime import Engine, Message, Request
-    from smolpc.runtime.choosing import sampling_for
+    from smolpc.schema.running import Message, Request
+    from smolpc.settings import load_config
 
     if max_tokens < 1 or seed < 0:
         raise UsageError(
@@ -99,35 +104,40 @@ def run(
     text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
     if not explain and not text.strip():
         raise UsageError("there is no prompt", next_step="smolpc run --prompt 'your question'")
-    prepared = running.prepare({name: given[name] for name in SETTINGS}, console.reporter)
+    command_line = {name: given[name] for name in SETTINGS}
     if explain:
         from smolpc.cli.explain import show
 
+        prepared = running.prepare(command_line, console.reporter)
         report = running.explain(prepared)
         if json:
             console.emit(report)
         show(console, report, prepared.notes)
         return
+    config = load_config(command_line)
+    names = opening.names_of(config.settings)
+    order = opening.order_for(config, names)(config.settings.model)
+    backends = opening.open_backends(
+        config, command_line, console.reporter, allow_cpu_fallback=cpu_fallback
+    )
     messages = [Message(role="user", content=text)]
-    said = system_text(prepared.settings, system) if system else prepared.system
-    if said:
-        messages.insert(0, Message(role="system", content=said))
-    sampling, _ = sampling_for(prepared.report)
+    if system:
+        messages.insert(0, Message(role="system", content=system_text(config.settings, system)))
+    sampling, notes = opening.sampling_here(backends, config, names, config.settings.model)
     request = Request(
         prompt=text if raw else "",
         messages=() if raw else tuple(messages),
         sampling=msgspec.structs.replace(sampling, seed=seed),
         max_tokens=max_tokens,
-        stop=(*prepared.stop, *stop),
+        stop=tuple(stop),
         grammar=grammar_of(grammar),
         json_schema=schema_of(json_schema),
         raw=raw,
     )
-    with Engine.open(
-        prepared.record, config=prepared.config, allow_cpu_fallback=cpu_fallback
-    ) as engine:
-        result = engine.generate(request).write_to(console.write)
-    result = msgspec.structs.replace(result, notes=(*prepared.notes, *result.notes))
+    chain = Chain([backends[name] for name in order], console.reporter.note)
+    with closing(chain), chain.generate(config.settings.model, request) as answer:
+        result = answer.write_to(console.write)
+    result = msgspec.structs.replace(result, notes=(*notes, *result.notes))
     if json:
         console.emit(result)
     console.print()

@@ -161,10 +161,15 @@ def _print_answer(console: Console, answer: RunResult) -> None:
 
 
 def summary(answer: RunResult) -> str:
-    """One line about speed and provenance of an answer."""
+    """One line about speed and provenance of an answer. A server does not tell all of it."""
+    parts = [
+        answer.backend,
+        f"{answer.threads} threads" if answer.threads else "",
+        f"context {answer.context}" if answer.context else "",
+        f"engine {answer.artifact[:12]}" if answer.artifact else f"by {answer.provider}",
+    ]
     return (
         f"[{answer.model}: {answer.decode_rate:.1f} tokens/s, prompt"
         f" {answer.prompt_rate:.0f} tokens/s, first token after"
-        f" {answer.time_to_first_token * 1000:.0f} ms; {answer.backend},"
-        f" {answer.threads} threads, context {answer.context}, engine {answer.artifact[:12]}]"
+        f" {answer.time_to_first_token * 1000:.0f} ms; {', '.join(filter(None, parts))}]"
     )

@@ -23,6 +23,8 @@ from smolpc.net.settings import NetSettings
 
 def proxy_for(url: str, settings: NetSettings) -> str:
     """The proxy that a request to `url` goes through, or ""."""
+    if settings.direct:
+        return ""
     if settings.proxy and not should_bypass_proxies(url, no_proxy=None):
         return settings.proxy
     return select_proxy(url, get_environ_proxies(url)) or ""

@@ -55,7 +55,7 @@ def way(url: str, settings: NetSettings) -> str:
     return host_of(url) + (f" (through the proxy {shown(proxy)})" if proxy else "")
 
 
-def _root(error: BaseException) -> BaseException:
+def root_of(error: BaseException) -> BaseException:
     """The innermost reason inside the wrappers of requests and urllib3."""
     while True:
         inner = getattr(error, "reason", None)
@@ -71,7 +71,7 @@ def from_exception(error: Exception, url: str, settings: NetSettings) -> Passing
     import requests
     import urllib3
 
-    place, reason = way(url, settings), mask(str(_root(error)))
+    place, reason = way(url, settings), mask(str(root_of(error)))
     if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
         return NetworkError(
             f"the certificate of {place} is not trusted",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import url2pathname
@@ -30,6 +31,16 @@ def host_of(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
+
+
+def is_nearby(url: str) -> bool:
+    """Whether `url` is on this machine or in its own network: a proxy cannot reach it better."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost"))
+    return address.is_private or address.is_link_local or address.is_unspecified
 
 
 def split_credentials(url: str) -> tuple[str, tuple[str, str] | None]:

@@ -22,6 +22,7 @@ class NetSettings:
     """
 
     offline: bool = False
+    direct: bool = False  # no proxy, whatever the environment says
     proxy: str = field(default="", repr=False)  # may hold a password
     ca_bundle: str = ""
     client_cert: str = ""

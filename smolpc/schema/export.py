@@ -14,7 +14,9 @@ import msgspec
 
 from smolpc.schema import registry_report, report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
+from smolpc.schema.backends import BackendsReport
 from smolpc.schema.config_report import ConfigChange, ConfigReport
+from smolpc.schema.conversation import Conversation
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.family import Family
 from smolpc.schema.fit_report import EstimateReport
@@ -48,6 +50,8 @@ EXPORTED: dict[str, type] = {
     "generation": Generation,
     "run-result": RunResult,
     "serve-report": ServeReport,
+    "conversation": Conversation,
+    "backends-report": BackendsReport,
     "error-report": report.ErrorReport,
     "version-report": report.VersionReport,
     "config-report": ConfigReport,

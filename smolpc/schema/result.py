@@ -32,3 +32,4 @@ class RunResult(Value, kw_only=True):
     drafted_tokens: int = 0  # guessed by speculation
     accepted_tokens: int = 0  # of those: right
     notes: tuple[str, ...] = ()
+    provider: str = "llamacpp"  # what answered: llamacpp (in process), llama-server, ollama

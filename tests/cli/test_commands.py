@@ -81,7 +81,12 @@ def test_text_has_no_escape_codes_when_it_is_not_a_terminal(
 @pytest.mark.parametrize(
     ("argv", "code"),
     [
-        (("run", "--prompt", "hi"), 3),
+        (("run", "--prompt", "hi", "--backend", "llamacpp"), 3),
+        (("run", "--prompt", "hi", "--backend", "lama"), 2),
+        (("chat", "--backend", "lama"), 2),
+        (("chat", "--load", "nothing.json"), 2),
+        (("chat", "--max-tokens", "-1"), 2),
+        (("backends.pull-ollama",), 2),
         (("artifacts.show",), 3),
         (("artifacts.show", "abc"), 2),
         (("models.pull", "smollm"), 2),
