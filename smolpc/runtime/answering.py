@@ -90,7 +90,7 @@ class Answer:
                     choose,
                     self.tally,
                     stopped,
-                    loaded.drafter(self.request),
+                    loaded.guessing.drafter(self.request),
                     self.keep,
                 )
                 yield from self._pieces(tokens, stopped, ignore_end)
@@ -173,5 +173,5 @@ class Answer:
             artifact=loaded.artifact.key,
             seed=self.seed,
             temperature=self.request.sampling.temperature,
-            notes=loaded.notes + self.notes,
+            notes=loaded.notes + self.notes + loaded.guessing.notes,
         )

@@ -1,16 +1,21 @@
-"""Whether this engine computes a batch bit for bit as it computes single tokens.
+"""How many tokens in one batch this engine computes bit for bit as it computes single tokens.
 
-Only then is an answer with speculation certain to be the one without. It depends on the
-kernels: of the weights' format, of attention, of the device. They change with the depth of the
-context, so each power of two of the depth is tried once, when a draft is first checked there.
+Only within that limit an answer with speculation is certain to be the one without. It depends
+on the kernels: of the weights' format, of attention, of the device. They may change with the
+depth of the context, so each power of two of the depth is tried once, when a draft is first
+checked there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-ROWS = 16  # tokens of the batch that is tried
-COMPARED = 5  # of them are computed one by one too: a tile of four and a rest
+from smolpc.runtime.speculation.pace import LONGEST
+
+# Largest first. Kernels for whole tiles of four tokens may round differently from those for
+# one token; what is left over, up to three tokens, is computed one by one.
+BATCHES = (LONGEST + 1, 3)
+COMPARED = 5  # of a batch: a tile of four and one more
 SHALLOW = 8  # below 2^8 tokens everything is one depth
 
 # Batches of tokens, one after the other behind what the context holds -> the logits of each token.
@@ -22,19 +27,30 @@ class Exact:
 
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
-        self._found: dict[int, bool] = {}
+        self._limits: dict[int, int] = {}
+
+    def limit(self, depth: int) -> int:
+        """The largest exact batch with `depth` tokens in the context; the best case if untried."""
+        return self._limits.get(_size(depth), BATCHES[0])
 
     @property
     def failed(self) -> bool:
-        """Whether a difference was seen at any depth."""
-        return not all(self._found.values())
+        """Whether the engine was seen to round a batch differently."""
+        return any(limit < BATCHES[0] for limit in self._limits.values())
 
-    def holds(self, depth: int, tokens: Sequence[int]) -> bool:
-        """Whether batches are exact with `depth` tokens in the context; any `tokens` will do."""
-        size = max(depth.bit_length(), SHALLOW)
-        if size not in self._found:
-            sample = (list(tokens) * ROWS)[:ROWS]
-            together = self._compute([sample])[:COMPARED]
-            alone = self._compute([[token] for token in sample[:COMPARED]])
-            self._found[size] = together == alone
-        return self._found[size]
+    def ensure(self, depth: int, tokens: Sequence[int]) -> None:
+        """Find the limit for this depth if it is not known; any `tokens` will do."""
+        if _size(depth) in self._limits:
+            return
+        sample = (list(tokens) * BATCHES[0])[: BATCHES[0]]
+        alone = self._compute([[token] for token in sample[:COMPARED]])
+        for batch in BATCHES:
+            together = self._compute([sample[:batch]])
+            if together[:COMPARED] == alone[:batch]:
+                self._limits[_size(depth)] = batch
+                return
+        self._limits[_size(depth)] = 1
+
+
+def _size(depth: int) -> int:
+    return max(depth.bit_length(), SHALLOW)

@@ -59,7 +59,9 @@ def test_a_text_that_repeats_itself_is_continued_without_end() -> None:
 def test_after_a_replaced_token_the_copy_goes_on_at_once() -> None:
     text = list(range(100, 160))
     edited = [*text[:20], 7, *text[21:]]
-    wrong = [i for i, right in enumerate(right_guesses(fed(text, edited[:3]), edited[3:])) if not right]
+    wrong = [
+        i for i, right in enumerate(right_guesses(fed(text, edited[:3]), edited[3:])) if not right
+    ]
     assert wrong == [17]
 
 
@@ -82,8 +84,8 @@ def test_guesses_are_what_followed_before(prompt: list[int], answer: list[int], 
     assert guess[:1] == ([] if lookup.expected is None else [lookup.expected])
     if lookup.matched >= KEY:  # and what agreed before the guess really did
         tail = known[-min(lookup.matched, LONGEST) :]
-        places = range(len(known) - len(tail))
-        continued = [(known[i + len(tail) :] + guess)[:most] for i in places if known[i : i + len(tail)] == tail]
+        ends = [i for i in range(len(tail), len(known)) if known[i - len(tail) : i] == tail]
+        continued = [(known[end:] + guess)[:most] for end in ends]
         assert guess in continued
 
 
