@@ -15,7 +15,8 @@ from smolpc.runtime.speculation.pace import LONGEST
 # Largest first. Kernels for whole tiles of four tokens may round differently from those for
 # one token; what is left over, up to three tokens, is computed one by one.
 BATCHES = (LONGEST + 1, 3)
-COMPARED = 5  # of a batch: a tile of four and one more
+TRIED = 17  # tokens in the trial of a large batch: the largest tile that kernels use, and a rest
+COMPARED = 4  # of them are computed one by one too
 SHALLOW = 8  # below 2^8 tokens everything is one depth
 
 # Batches of tokens, one after the other behind what the context holds -> the logits of each token.
@@ -42,7 +43,7 @@ class Exact:
         """Find the limit for this depth if it is not known; any `tokens` will do."""
         if _size(depth) in self._limits:
             return
-        sample = (list(tokens) * BATCHES[0])[: BATCHES[0]]
+        sample = (list(tokens) * TRIED)[:TRIED]
         alone = self._compute([[token] for token in sample[:COMPARED]])
         for batch in BATCHES:
             together = self._compute([sample[:batch]])
