@@ -31,26 +31,34 @@ class Exact:
         self._limits: dict[int, int] = {}
 
     def limit(self, depth: int) -> int:
-        """The largest exact batch with `depth` tokens in the context; the best case if untried."""
-        return self._limits.get(_size(depth), BATCHES[0])
+        """The largest exact batch with `depth` tokens in the context; the best case if untried.
+
+        It never reaches into the next power of two, where other kernels may work.
+        """
+        size = _size(depth)
+        return min(self._limits.get(size, BATCHES[0]), (1 << size) - depth)
 
     @property
     def failed(self) -> bool:
         """Whether the engine was seen to round a batch differently."""
         return any(limit < BATCHES[0] for limit in self._limits.values())
 
-    def ensure(self, depth: int, tokens: Sequence[int]) -> None:
-        """Find the limit for this depth if it is not known; any `tokens` will do."""
+    def ensure(self, depth: int, tokens: Sequence[int]) -> bool:
+        """Find the limit for this depth, with any `tokens`. False: that is not possible here."""
         if _size(depth) in self._limits:
-            return
+            return True
+        if self.limit(depth) < TRIED:
+            return False
         sample = (list(tokens) * TRIED)[:TRIED]
         alone = self._compute([[token] for token in sample[:COMPARED]])
         for batch in BATCHES:
             together = self._compute([sample[:batch]])
             if together[:COMPARED] == alone[:batch]:
-                self._limits[_size(depth)] = batch
-                return
-        self._limits[_size(depth)] = 1
+                break
+        else:
+            batch = 1
+        self._limits[_size(depth)] = batch
+        return True
 
 
 def _size(depth: int) -> int:

@@ -52,8 +52,8 @@ class Verifier:
         """As much of `draft` as can be checked with the same result as single tokens."""
         if not draft or self._cache.room <= LONGEST:
             return ()
-        self.exact.ensure(len(self._cache.held), [token, *draft])
-        return draft[: max(0, self.room)]
+        known = self.exact.ensure(len(self._cache.held), [token, *draft])
+        return draft[: max(0, self.room)] if known or self.rounding else ()
 
     def verify(self, token: int, draft: Sequence[int], choose: Choose) -> list[int]:
         """Compute `token` and `draft` at once; return the tokens that really follow `token`.

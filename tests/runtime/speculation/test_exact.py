@@ -47,7 +47,7 @@ def test_kernels_that_change_with_the_depth_are_noticed() -> None:
     kernels = Kernels(tile=2, from_depth=256)
     exact = Exact(kernels.compute)
     limits = []
-    for depth in (10, 200, 256, 300, 255):
+    for depth in (10, 200, 256, 300, 220):
         kernels.depth = depth
         exact.ensure(depth, [1])
         limits.append(exact.limit(depth))
@@ -61,3 +61,10 @@ def test_each_depth_is_tried_only_once() -> None:
     calls = kernels.calls
     exact.ensure(500, [1])
     assert kernels.calls == calls
+
+
+def test_no_batch_reaches_into_another_depth() -> None:
+    exact = Exact(Kernels(tile=100).compute)
+    assert not exact.ensure(250, [1])  # too near to the next depth to be tried
+    assert exact.ensure(200, [1])
+    assert [exact.limit(depth) for depth in (200, 250, 255, 256)] == [BATCHES[0], 6, 1, BATCHES[0]]
