@@ -194,7 +194,7 @@ def second_tokens(
     monkeypatch.setattr(loaded.guessing, "drafter", lambda request: drafter)
     said: Counter[str] = Counter()
     for seed in seeds:
-        sampling = Sampling(temperature=1.0, top_k=12, seed=seed)
+        sampling = Sampling(temperature=1.0, top_k=8, seed=seed)
         request = Request(prompt="", sampling=sampling, max_tokens=2)
         pieces = [piece.text for piece in loaded.complete(prompt, request, ignore_end=True)]
         said[pieces[-1]] += 1
@@ -203,7 +203,7 @@ def second_tokens(
 
 def differ(one: Counter[str], other: Counter[str]) -> bool:
     """Chi-square for two samples of the same size, at a level of one in a thousand."""
-    common = [text for text in one | other if one[text] + other[text] >= 10]
+    common = [text for text in one | other if one[text] + other[text] >= 20]
     pairs = [(one[text], other[text]) for text in common]
     rest = (one.total() - sum(a for a, _ in pairs), other.total() - sum(b for _, b in pairs))
     pairs += [rest] if sum(rest) else []
@@ -217,19 +217,20 @@ def test_sampled_tokens_have_the_distribution_of_plain_decoding(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = second_tokens(loaded, range(300), (), monkeypatch)
-    likely = plain.most_common(1)[0][0]
-    draft = [loaded.vocabulary.tokens(likely)[-1]] * 4
+    second, often = plain.most_common(2)[1]  # right in some cases, wrong in most
+    assert 20 < often < 150
+    draft = [loaded.vocabulary.tokens(second)[-1]] * 4
     guessed = second_tokens(loaded, range(1000, 1300), draft, monkeypatch)
     assert not differ(plain, guessed)
 
-    # and the test notices when guesses are accepted a little too often
+    # and the test notices when wrong guesses are sometimes accepted
     verifier, coin = loaded.decoder.verifier, random.Random(1)
     right = verifier.verify
 
     def eager(token: int, draft: Sequence[int], choose: Choose) -> list[int]:
         found = right(token, draft, choose)
         wrong = [guess for guess in draft[len(found) - 1 : len(found)] if guess != found[-1]]
-        if wrong and coin.random() < 0.2:
+        if wrong and coin.random() < 0.3:
             found[-1] = wrong[0]
         return found
 
