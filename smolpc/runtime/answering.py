@@ -91,7 +91,7 @@ class Answer:
                     choose,
                     self.tally,
                     stopped,
-                    loaded.drafter(self.request),
+                    loaded.guessing.drafter(self.request),
                     self.keep,
                     way_for(self.request, loaded.settings.prompt_cache),
                 )
@@ -175,5 +175,5 @@ class Answer:
             artifact=loaded.artifact.key,
             seed=self.seed,
             temperature=self.request.sampling.temperature,
-            notes=loaded.notes + self.notes + loaded.prefix.notes(),
+            notes=loaded.notes + self.notes + loaded.guessing.notes + loaded.prefix.notes(),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +12,10 @@ from smolpc.errors import SmolpcError, UsageError
 from smolpc.runtime.bindings import Bound
 from smolpc.runtime.cache import Cache
 from smolpc.runtime.interrupts import ctrl_c_noted
-from smolpc.runtime.loading import MAX_DRAFT
 from smolpc.runtime.prefix.matching import batches
 from smolpc.runtime.sampling import Choose
 from smolpc.runtime.seams import Drafter, NoReuse, Prefix
+from smolpc.runtime.speculation.verifier import Verifier
 from smolpc.schema.running import Reuse
 
 ABORTED = 2  # llama_decode: the abort callback said stop
@@ -46,14 +45,11 @@ class Decoder:
         self._batch_size = int(self._llama.llama_n_ubatch(context))
         self.cache = Cache(self._llama, context)
         self.prefix: Prefix = NoReuse()
-        # A recurrent state cannot go back, so what was guessed wrong could not be undone.
-        self.can_draft = not (
-            self._llama.llama_model_is_recurrent(model) or self._llama.llama_model_is_hybrid(model)
-        )
         self._likeliest: Any = None  # the sampler that the engine runs by itself
         self._in_engine = False
-        self._tokens = (self._llama.llama_token * (MAX_DRAFT + 1))()
-        self._all_logits = (ctypes.c_int8 * (MAX_DRAFT + 1))(*[1] * (MAX_DRAFT + 1))
+        self.verifier = Verifier(
+            self._llama, model, self.cache, self._check, self._logits_handed_out
+        )
 
     def close(self, free: Callable[[], None]) -> None:
         """Wait for the call that is under way, then `free` the context."""
@@ -90,8 +86,6 @@ class Decoder:
         tokens. `reuse` says how much of the prompt may stay from before. Raises
         KeyboardInterrupt, SmolpcError, and UsageError when the model is closed meanwhile.
         """
-        if not self.can_draft:
-            drafter = None
         try:
             yield from self._tokens_after(prompt, choose, tally, stopped, drafter, keep, reuse)
         except GeneratorExit:
@@ -125,41 +119,41 @@ class Decoder:
         tally.prefill_seconds = tally.first_at - start
         slot = (llama.llama_token * 1)()
         batch = llama.llama_batch_get_one(slot, 1)  # one batch; only its token changes
-        known = list(prompt) if drafter else []
+        known = [*prompt, token] if drafter else []
         yield token
         with computing:
             self.require_open()
             self.prefix.store(self.cache, prompt, tally.prefill_seconds)
         while True:
             start = now()
-            if drafter:
-                known.append(token)
-                at_most = min(MAX_DRAFT, self.cache.room - 1)
-                draft = drafter.propose(known, at_most) if at_most > 0 else ()
-                if draft:
-                    with computing:
-                        self.require_open()
-                        found = self._verify(token, draft, choose)
-                    drafter.feedback(len(draft), len(found) - 1)
-                    tally.drafted += len(draft)
-                    tally.accepted += len(found) - 1
-                    tally.decode_seconds += now() - start
-                    tally.decoded += len(found)
-                    yield from found
-                    known += found[:-1]
-                    token = found[-1]
-                    continue
             with computing:
                 self.require_open()
                 if keep is not None and self.cache.room < 1:
                     self._shift(keep, tally)
-                slot[0] = token
-                self._check(decode(context, batch))
-                held.append(token)
-                token = choose(-1)
-            tally.decode_seconds += now() - start
-            tally.decoded += 1
-            yield token
+                draft = self._draft(drafter, known) if drafter else ()
+                began = now()
+                if draft:
+                    found = self.verifier.verify(token, draft, choose)
+                else:
+                    slot[0] = token
+                    self._check(decode(context, batch))
+                    held.append(token)
+                    found = [choose(-1)]
+                end = now()
+            tally.decode_seconds += end - start
+            tally.decoded += len(found)
+            if drafter:
+                known += found
+                tally.drafted += len(draft)
+                tally.accepted += len(found) - 1
+                drafter.feedback(len(draft), len(found) - 1, end - began)
+            yield from found
+            token = found[-1]
+
+    def _draft(self, drafter: Drafter, known: Sequence[int]) -> Sequence[int]:
+        """What may follow `known`, as far as it can be checked; () if nothing pays."""
+        room = self.verifier.room
+        return self.verifier.trusted(known[-1], drafter.propose(known, room)) if room > 0 else ()
 
     def _shift(self, keep: int, tally: Tally) -> None:
         count = max(1, (len(self.cache.held) - keep) // 2)
@@ -180,35 +174,21 @@ class Decoder:
         elif choose is not None and self._in_engine:
             llama.llama_set_sampler(context, 0, None)
         self._in_engine = choose is None
-        sample, chain = llama.llama_sampler_sample, self._likeliest
-        return choose or (lambda position: int(sample(chain, context, position)))
+        sample = llama.llama_sampler_sample
+        return choose or (lambda position: int(sample(self._likeliest, context, position)))
 
-    def _verify(self, token: int, draft: Sequence[int], choose: Choose) -> list[int]:
-        """Compute `token` and `draft` at once; return the tokens that really follow `token`.
-
-        The sampler decides at each position as it would without a draft. It goes on while it
-        agrees with the draft, so the last token returned is the first the draft had wrong, or
-        the one after it.
-        """
-        llama, cache = self._llama, self.cache
-        count = 1 + len(draft)
-        self._tokens[:count] = [token, *draft]
-        batch = llama.llama_batch(
-            n_tokens=count,
-            token=self._tokens,
-            logits=ctypes.cast(self._all_logits, ctypes.POINTER(ctypes.c_int8)),
-        )
-        self._check(llama.llama_decode(self.context, batch))
-        cache.held.append(token)
-        found: list[int] = []
-        for position in range(count):
-            found.append(choose(position))
-            if position == len(draft) or found[-1] != draft[position]:
-                break
-            cache.held.append(found[-1])
-        if len(found) < count:
-            cache.tidy()
-        return found
+    @contextmanager
+    def _logits_handed_out(self) -> Iterator[None]:
+        """Inside, the engine hands out logits also while it finds the likeliest token itself."""
+        in_engine = self._in_engine
+        if in_engine:
+            self._llama.llama_set_sampler(self.context, 0, None)
+            self._in_engine = False
+        try:
+            yield
+        finally:
+            if in_engine:
+                self._attach(None)
 
     def prefill(
         self,

@@ -22,8 +22,8 @@ from smolpc.runtime.devices import missing_gpu_backends
 from smolpc.runtime.loading import create_context, load_model
 from smolpc.runtime.prefix.opening import prefix_for
 from smolpc.runtime.sampling import Choose, chooser
-from smolpc.runtime.seams import Drafter
 from smolpc.runtime.settings import fit_context
+from smolpc.runtime.speculation.modes import Guessing
 from smolpc.runtime.stream import Stream
 from smolpc.runtime.threadpool import Threadpool
 from smolpc.runtime.turns import Turns
@@ -53,6 +53,9 @@ class Loaded:
     UsageError, TrustError or PrerequisiteError.
     """
 
+    context: int  # tokens
+    vocabulary: Vocabulary
+
     def __init__(
         self,
         bound: Bound,
@@ -79,6 +82,7 @@ class Loaded:
             raise
         self.bytes = placed.total
         self.decoder = Decoder(bound, self.handle, context)
+        self.guessing = Guessing(settings.speculation, self.decoder.verifier, self.vocabulary)
         if not placed.weights_on_gpu:
             self.gpu_layers = 0
         self.prefix = self.decoder.prefix = prefix_for(self)
@@ -128,11 +132,6 @@ class Loaded:
     def busy(self) -> bool:
         """Whether an answer is under way that somebody still reads."""
         return any(not stream.done for stream in self.streams)
-
-    def drafter(self, request: Request) -> Drafter | None:
-        """What guesses tokens for `request`; None: nothing does."""
-        del request
-        return None
 
     def chooser(
         self, request: Request, prompt: Sequence[int], seed: int

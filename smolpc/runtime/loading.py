@@ -10,10 +10,10 @@ from typing import Any
 from smolpc.errors import PrerequisiteError, TrustError, UsageError
 from smolpc.runtime.bindings import Bound
 from smolpc.runtime.interrupts import ctrl_c_noted
+from smolpc.runtime.speculation.pace import LONGEST
 from smolpc.schema.running import RunSettings
 
 MAGIC = b"GGUF"
-MAX_DRAFT = 32  # guessed tokens that are checked at once; each takes a row of logits
 FLASH = {"auto": -1, "off": 0, "on": 1}  # enum llama_flash_attn_type, llama.h
 
 
@@ -118,7 +118,7 @@ def create_context(bound: Bound, model: Any, settings: RunSettings) -> Any:
     params = llama.llama_context_default_params()
     params.n_ctx = memory.context
     params.n_batch, params.n_ubatch = memory.batch, memory.ubatch
-    params.n_outputs_max_per_seq = 1 + MAX_DRAFT
+    params.n_outputs_max_per_seq = 1 + LONGEST  # each takes a row of logits
     params.n_threads = settings.threads
     params.n_threads_batch = settings.batch_threads or settings.threads
     params.flash_attn_type = FLASH[memory.flash]

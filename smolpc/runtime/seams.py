@@ -33,8 +33,9 @@ class Drafter(Protocol):
     def propose(self, tokens: Sequence[int], at_most: int) -> Sequence[int]:
         """Up to `at_most` tokens that may follow `tokens` (prompt and answer so far); or none."""
 
-    def feedback(self, proposed: int, accepted: int) -> None:
-        """How many of the tokens proposed last were right."""
+    def feedback(self, proposed: int, accepted: int, seconds: float) -> None:
+        """What the engine's last call checked (0: one token without guesses), how many of these
+        guesses were right, and how long it took."""
 
 
 class NoReuse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolpc.runtime.pace import RETRY, Pace
+from smolpc.runtime.busy import RETRY, Pace
 
 
 class Scheduler:
