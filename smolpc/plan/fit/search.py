@@ -8,7 +8,7 @@ The first combination of that order which fits is taken, so more memory never gi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,6 +23,7 @@ WISH, FLOOR, LEAST = 32768, 4096, 512  # tokens: asked for, still useful, barely
 # a window only (Gemma, gpt-oss) cache the whole context all the same.
 RUNTIME = FitSettings(context=0, full_window=True)
 Room = Mapping[str, int]  # device name: bytes that may be taken
+LESS = 0.25  # of the GPU memory that a placement needed, when it turned out to be too much
 UBATCHES = (512, 256, 128, 64)  # tokens; fewer than 32 would keep prompts off the GPU
 
 
@@ -61,6 +62,21 @@ def best(
             return _choice("fits" if spare else "tight", found, shape, devices, wish)
     made = search.smallest(least)
     return _choice("does-not-fit", made, shape, devices, made.settings.context)
+
+
+def smaller(
+    shape: Shape, devices: Sequence[Device], tried: FitSettings, used: Collection[str]
+) -> Estimate | None:
+    """The next placement to try when the GPUs `used` had no room for `tried`: everything else
+    the same, and at least LESS of their memory left free. None when nothing fits any more.
+    """
+    host = next(device for device in devices if device.kind == "cpu")
+    gpus = [device for device in devices if device.name in used and device is not host]
+    needed = {use.device: use.total for use in estimate(shape, tried, [host, *gpus]).devices}
+    room = {device.name: int(needed[device.name] * (1 - LESS)) for device in gpus}
+    base = msgspec.structs.replace(tried, split=())
+    search = _Search(shape, [host, *gpus], base, (tried.kv_type,), (tried.ubatch,), None)
+    return search.first(tried.context, tried.context, {host.name: host.free, **room})
 
 
 class _Search:
