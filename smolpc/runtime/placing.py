@@ -104,9 +104,12 @@ def _step(tried: RunSettings, less: RunSettings, error: DeviceMemoryError) -> st
     text = f"{', '.join(tried.devices) or 'the GPU'} has too little free memory for {layers}"
     if not less.memory.gpu_layers:
         return f"{text}: the processor does all the work ({error.why})"
+    text += f": {less.memory.gpu_layers} are tried"
     if less.memory.cpu_experts > tried.memory.cpu_experts:
-        return f"{text}: the experts of {less.memory.cpu_experts} layers stay on the processor"
-    return f"{text}: {less.memory.gpu_layers} are tried"
+        text += f", the experts of {less.memory.cpu_experts} layers on the processor"
+    if less.memory.ubatch < tried.memory.ubatch:
+        text += f", prompts are read {less.memory.ubatch} tokens at a time"
+    return text
 
 
 def _for_fit(device: Device) -> FitDevice:

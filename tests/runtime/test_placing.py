@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -9,12 +14,15 @@ from hypothesis import strategies as st
 
 from smolpc.errors import TrustError
 from smolpc.plan import fit
+from smolpc.runtime.devices import Device as Registered
 from smolpc.runtime.loading import DeviceMemoryError
-from smolpc.runtime.placing import TRIES, place, without_gpu
+from smolpc.runtime.placing import TRIES, Smaller, place, without_gpu
 from smolpc.schema.fit import Device as FitDevice
 from smolpc.schema.fit import DeviceUse, FitSettings
 from smolpc.schema.running import RunSettings
+from tests.gguf.shapes import qwen2_14b
 from tests.plan.fit.residuals import synthetic
+from tests.plan.hosts import HOSTS
 
 GB = 10**9
 SHAPE = synthetic()["qwen2-7b-q4_k_m"]
@@ -48,7 +56,7 @@ class Simulated:
 
 
 def total_on_gpus(uses: tuple[DeviceUse, ...]) -> int:
-    return sum(use.total for use in uses if use.device != "CPU")
+    return sum(use.engine for use in uses if use.device != "CPU")
 
 
 def smaller(settings: RunSettings) -> RunSettings | None:
@@ -120,3 +128,58 @@ def test_a_smaller_placement_needs_less_of_every_gpu() -> None:
     assert made is not None
     assert total_on_gpus(made.devices) <= before * 0.75
     assert made.settings.context == tried.context
+
+
+@dataclass
+class Bound:
+    """What `Smaller` asks of a loaded engine."""
+
+    devices: tuple[Registered, ...]
+
+
+@dataclass
+class Model:
+    path: Path
+    trained_context: int = 0
+
+
+def suggester(path: Path) -> Smaller:
+    """For the model in `path`, on an engine with two cards."""
+    cards = tuple(
+        Registered(
+            name=f"Vulkan{number}",
+            description="a card",
+            backend="vulkan",
+            kind="gpu",
+            memory_total=8 * GB,
+            memory_free=8 * GB,
+        )
+        for number in range(2)
+    )
+    return Smaller(cast(Any, Bound(cards)), cast(Any, Model(path)), lambda: HOSTS["zen4"])
+
+
+def test_what_is_tried_next_is_named_in_full_and_the_context_stays_open(tmp_path: Path) -> None:
+    """-1 layers and context 0 leave the choice to the runtime; estimates need numbers."""
+    header, size = qwen2_14b(width=1024, ffn=2816)
+    path = tmp_path / "large.gguf"
+    path.write_bytes(header)
+    os.truncate(path, size)  # sparse
+    memory = FitSettings(context=0, gpu_layers=-1)
+    less = suggester(path)(RunSettings(memory=memory, threads=1))
+    assert less is not None
+    assert 0 < less.memory.gpu_layers <= 49
+    assert less.memory.context == 0
+    assert set(less.devices) <= {"Vulkan0", "Vulkan1"}
+    even_less = suggester(path)(less)
+    assert even_less is not None
+    assert (even_less.memory.gpu_layers, even_less.memory.ubatch) < (
+        less.memory.gpu_layers,
+        less.memory.ubatch,
+    )
+
+
+def test_an_unreadable_header_leads_to_the_processor(tmp_path: Path) -> None:
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(b"GGUF")
+    assert suggester(path)(WANTED) is None

@@ -23,7 +23,7 @@ WISH, FLOOR, LEAST = 32768, 4096, 512  # tokens: asked for, still useful, barely
 # a window only (Gemma, gpt-oss) cache the whole context all the same.
 RUNTIME = FitSettings(context=0, full_window=True)
 Room = Mapping[str, int]  # device name: bytes that may be taken
-LESS = 0.25  # of the GPU memory that a placement needed, when it turned out to be too much
+LESS = 0.25  # of what a placement takes on a GPU, besides the driver, when it was too much
 UBATCHES = (512, 256, 128, 64)  # tokens; fewer than 32 would keep prompts off the GPU
 
 
@@ -67,16 +67,17 @@ def best(
 def smaller(
     shape: Shape, devices: Sequence[Device], tried: FitSettings, used: Collection[str]
 ) -> Estimate | None:
-    """The next placement to try when the GPUs `used` had no room for `tried`: everything else
-    the same, and at least LESS of their memory left free. None when nothing fits any more.
+    """The next placement to try when the GPUs `used` had no room for `tried`: LESS of their
+    memory, with the same context and cache. None when nothing fits any more.
     """
     host = next(device for device in devices if device.kind == "cpu")
     gpus = [device for device in devices if device.name in used and device is not host]
-    needed = {use.device: use.total for use in estimate(shape, tried, [host, *gpus]).devices}
-    room = {device.name: int(needed[device.name] * (1 - LESS)) for device in gpus}
+    uses = estimate(shape, tried, [host, *gpus]).devices
+    room = {use.device: int(use.engine * (1 - LESS)) + use.overhead for use in uses}
     base = msgspec.structs.replace(tried, split=())
-    search = _Search(shape, [host, *gpus], base, (tried.kv_type,), (tried.ubatch,), None)
-    return search.first(tried.context, tried.context, {host.name: host.free, **room})
+    ubatches = (tried.ubatch, *(tokens for tokens in UBATCHES if tokens < tried.ubatch))
+    search = _Search(shape, [host, *gpus], base, (tried.kv_type,), ubatches, None)
+    return search.first(tried.context, tried.context, {**room, host.name: host.free})
 
 
 class _Search:
