@@ -35,4 +35,5 @@ def sentence(
         return f"not used: {profile.name} {'; it '.join(verdict.reasons)}", ""
     if verdict.cannot_build:
         return f"not used: {profile.name} cannot be built here: {verdict.cannot_build}", ""
-    return f"{profile.name} uses it", f"smolpc setup --profile {profile.name}"
+    text = f"{profile.name} uses it" + (f" ({support.because})" if support.because else "")
+    return text, f"smolpc setup --profile {profile.name}"

@@ -73,7 +73,7 @@ class Feature(Value, kw_only=True):
 
 class NpuSupport(Value, kw_only=True):
     """What this engine version does with one vendor's neural processing units: the feature
-    that uses them, or why none does."""
+    that uses them and what there is to say about it, or why none does."""
 
     feature: str = ""
     because: str = ""
