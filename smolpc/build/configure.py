@@ -30,6 +30,8 @@ KEPT = {
 def environment(toolchain: Toolchain, source: Path, build: Path) -> dict[str, str | None]:
     """Environment for every tool of the build, the same on every machine and in every folder."""
     own = msvc.environment(toolchain.c.path) if toolchain.family == "msvc" else {}
+    if toolchain.vulkan is not None:  # where CMake looks first for the headers and the loader
+        own["VULKAN_SDK"] = Path(toolchain.vulkan.path).parent.parent.as_posix()
     return {
         **{name: None for name in os.environ if name.upper() not in KEPT},
         **own,
@@ -56,7 +58,7 @@ def _path(tool: Tool) -> str:
     return Path(tool.path).as_posix()
 
 
-def _local_entries(toolchain: Toolchain, source: Path, build: Path) -> dict[str, str]:
+def local_entries(toolchain: Toolchain, source: Path, build: Path) -> dict[str, str]:
     """Cache entries that hold paths, and so are no part of the key."""
     entries = {
         "CMAKE_MAKE_PROGRAM": _path(toolchain.ninja),
@@ -70,6 +72,9 @@ def _local_entries(toolchain: Toolchain, source: Path, build: Path) -> dict[str,
     if toolchain.cuda is not None:
         entries["CMAKE_CUDA_COMPILER"] = _path(toolchain.cuda)
         entries["CMAKE_CUDA_HOST_COMPILER"] = _path(toolchain.cxx)
+    for kit in toolchain.kits:  # ".../OpenVINOConfig.cmake": OpenVINO_DIR
+        path = Path(kit.path)
+        entries[f"{path.name.removesuffix('Config.cmake')}_DIR"] = path.parent.as_posix()
     if toolchain.launcher is not None:
         languages = ["C", "CXX", *(["CUDA"] if toolchain.cuda else [])]
         entries |= {
@@ -93,7 +98,7 @@ def configure(
     A half-finished or different build tree is removed first. Raises BuildError,
     SpaceError or PrerequisiteError with the remedy.
     """
-    entries = {**cmake, **_local_entries(toolchain, source, build)}
+    entries = {**cmake, **local_entries(toolchain, source, build)}
     stamp = f"{key} {digest_of([entries, toolchain.cmake, str(source)])}"
     mark = build / CONFIGURED
     if mark.is_file() and mark.read_text() == stamp:

@@ -20,7 +20,7 @@ from smolpc.errors import BuildError
 from smolpc.plan.requirements import BuildTarget
 from smolpc.plan.toolchain import Toolchain
 from smolpc.schema.artifact import Artifact, Requirements
-from smolpc.schema.engine import EngineRecipe
+from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.spec import BuildSpec
 from smolpc.store import artifacts
 
@@ -57,6 +57,14 @@ def assemble(target: Path, tree: Tree, build: Path, spec: BuildSpec, recipe: Eng
             files.copy_file(tree.bindings / LICENSE, licence)
     for name in recipe.license_files:
         files.copy_file(tree.engine / name, target / "licenses" / recipe.name / name)
+
+
+def add_kit(target: Path, spec: BuildSpec, kit: ToolRecipe, fetched: Path) -> None:
+    """Copy what an engine needs of a fetched kit beside its libraries, and the kit's licences."""
+    for name in kit.runtime:
+        files.copy_file(fetched / name, target / lib_dir(spec) / Path(name).name)
+    for name in kit.licenses:
+        files.copy_file(fetched / name, target / "licenses" / kit.name / Path(name).name)
 
 
 def prove_abi(tree: Tree, build: Path, source: str, toolchain: Toolchain, log: Path) -> None:

@@ -14,6 +14,8 @@ SPACE = r"No space left on device|Disk quota exceeded|There is not enough space 
 CUDA_HOST = (
     r"unsupported GNU version|unsupported clang version|unsupported Microsoft Visual Studio version"
 )
+SPIRV = r'package configuration file provided by "SPIRV-Headers"'
+OLD_VULKAN = r"is not a member of .?vk\b|no (type|member) named '\w+' in namespace 'vk'"
 NO_COMPILER = (
     r"No CMAKE_C(XX)?_COMPILER could be found|is not able to compile a simple test program"
 )
@@ -41,6 +43,22 @@ CAUSES: tuple[tuple[str, type[SmolpcError], str, str, str], ...] = (
         "nvcc works with older host compilers only",
         "install an older g++ (for example: sudo apt-get install g++-12), put it first on PATH,"
         " then: smolpc setup",
+    ),
+    (
+        SPIRV,
+        PrerequisiteError,
+        "the SPIR-V headers are missing",
+        "the Vulkan backend needs their CMake package",
+        "sudo apt-get install spirv-headers (Fedora: spirv-headers-devel), or set VULKAN_SDK to"
+        " an unpacked Vulkan SDK, then: smolpc setup",
+    ),
+    (
+        OLD_VULKAN,
+        PrerequisiteError,
+        "the Vulkan headers are too old",
+        "this engine uses types that they do not have",
+        "unpack a newer Vulkan SDK (vulkan.lunarg.com) and set VULKAN_SDK to its folder that"
+        " holds bin/glslc, then: smolpc setup",
     ),
     (
         NO_COMPILER,

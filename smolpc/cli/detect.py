@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from smolpc.cli.app import command
 from smolpc.console import Console, human_bytes
-from smolpc.schema.host import Cpu, Host
+from smolpc.schema.host import Cpu, Host, Npu
+
+if TYPE_CHECKING:
+    from smolpc.settings import Settings
 
 
 @command(
@@ -31,6 +36,16 @@ def detect(console: Console, json: bool = False, refresh: bool = False, record: 
         console.emit(found)
     for name, text in describe(found):
         console.print(f"{name:<10} {text}".rstrip())
+    for npu in found.npus:
+        console.print(f"{'npu':<10} {npu.name}: {_support(npu, found, chosen)}")
+
+
+def _support(npu: Npu, host: Host, chosen: Settings) -> str:
+    from smolpc.plan.npu import sentence
+    from smolpc.provision.target import catalog_for
+
+    catalog = catalog_for(chosen)
+    return sentence(npu, catalog.profiles, host, catalog.engine(chosen.engine))[0]
 
 
 def _cores(cpu: Cpu) -> str:
@@ -66,7 +81,6 @@ def describe(host: Host) -> list[tuple[str, str]]:
         lines.append(("gpu", ", ".join([gpu.name, *filter(None, facts)])))
     if not host.gpus:
         lines.append(("gpu", "none found"))
-    lines += [("npu", npu.name) for npu in host.npus]
     lines += [("tool", f"{tool.name} {tool.version}  {tool.path}") for tool in host.tools]
     lines += [("unknown", gap) for gap in host.gaps]
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from smolpc.detect.machine import Machine
@@ -49,15 +49,22 @@ def adapters(machine: Machine) -> list[Adapter]:
     The emulated ones of virtual machines (virtio, Cirrus, VMware, QXL, Hyper-V) and the
     remote consoles of servers (ASPEED, Matrox) are of other vendors.
     """
-    found = []
+    found = (Adapter(*each) for each in _devices(machine, ("03",)))
+    return [adapter for adapter in found if adapter.vendor in VENDORS and adapter.device]
+
+
+def ids(machine: Machine, classes: Sequence[str]) -> list[str]:
+    """The ids ("8086:643e") of the devices in these PCI classes (first two hex digits)."""
+    return [f"{vendor}:{device}" for _, vendor, device in _devices(machine, classes)]
+
+
+def _devices(machine: Machine, classes: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """(address, vendor, device) of the devices in these classes."""
     for address in machine.listdir(DEVICES) or ():
-        if not parse_hex(machine.read(f"{DEVICES}/{address}/class")).startswith("03"):
-            continue
-        vendor = parse_hex(machine.read(f"{DEVICES}/{address}/vendor"))
-        device = parse_hex(machine.read(f"{DEVICES}/{address}/device"))
-        if vendor in VENDORS and device:
-            found.append(Adapter(address, vendor, device))
-    return found
+        folder = f"{DEVICES}/{address}"
+        if parse_hex(machine.read(f"{folder}/class")).startswith(tuple(classes)):
+            vendor = parse_hex(machine.read(f"{folder}/vendor"))
+            yield address, vendor, parse_hex(machine.read(f"{folder}/device"))
 
 
 def parse_names(text: str | None, wanted: Iterable[str]) -> dict[str, str]:

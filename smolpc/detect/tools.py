@@ -17,7 +17,7 @@ VSWHERE_ARGS = (
     *("-requires", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"),
 )
 CUDA_FOLDER = "/usr/local/cuda"
-VULKAN_PC_FOLDERS = (
+PC_FOLDERS = (
     "/usr/lib/x86_64-linux-gnu/pkgconfig",
     "/usr/lib/aarch64-linux-gnu/pkgconfig",
     "/usr/lib64/pkgconfig",
@@ -28,7 +28,7 @@ VULKAN_PC_FOLDERS = (
 # Places whose change means that another tool may be found, beside the folders of PATH.
 WATCHED = (
     CUDA_FOLDER,
-    *VULKAN_PC_FOLDERS,
+    *PC_FOLDERS,
     r"C:\ProgramData\Microsoft\VisualStudio\Packages\_Instances",
     "/Library/Developer/CommandLineTools",
     "/var/db/xcode_select_link",
@@ -153,16 +153,31 @@ def compiler_version(toolset: str) -> str:
 
 
 def vulkan_sdk(machine: Machine) -> Tool | None:
-    """Vulkan's headers and its shader compiler: a build needs both."""
+    """Vulkan's headers and its shader compiler: a build needs both.
+
+    The version is that of the headers. On Linux a pkg-config file tells it; the SDK for
+    Windows has none, and lies in a folder of that name.
+    """
     sdk = machine.env("VULKAN_SDK")
     if sdk:
         glslc = rf"{sdk}\Bin\glslc.exe" if "\\" in sdk else f"{sdk}/bin/glslc"
-        path, version = machine.which(glslc), version_in(sdk)
+        folders: tuple[str, ...] = (f"{sdk}/lib/pkgconfig",)
     else:
-        path = machine.which("glslc")
-        texts = (machine.read(f"{folder}/vulkan.pc") for folder in VULKAN_PC_FOLDERS)
-        version = next((version_in(text, r"Version: ") for text in texts if text), "")
+        glslc, folders = "glslc", PC_FOLDERS
+    path = machine.which(glslc)
+    texts = (machine.read(f"{folder}/vulkan.pc") for folder in folders)
+    version = next((version_in(text, r"Version: ") for text in texts if text), "")
+    version = version or version_in(sdk)
     return Tool(name="vulkan-sdk", path=path, version=version) if path and version else None
+
+
+def opencl(machine: Machine) -> Tool | None:
+    """OpenCL's headers and loader, which the OpenVINO backend is built with."""
+    for folder in PC_FOLDERS:
+        path = f"{folder}/OpenCL.pc"
+        if version := version_in(machine.read(path), r"Version: "):
+            return Tool(name="opencl", path=path, version=version)
+    return None
 
 
 def xcode(machine: Machine) -> Tool | None:
@@ -193,4 +208,4 @@ PROGRAMS: dict[str, Callable[[Machine, str], tuple[str, str] | None]] = {
     "ccache": by_flag("--version", after="ccache version "),
     "sccache": by_flag("--version", after="sccache "),
 }
-KITS: tuple[Callable[[Machine], Tool | None], ...] = (msvc, nvcc, vulkan_sdk, xcode)
+KITS: tuple[Callable[[Machine], Tool | None], ...] = (msvc, nvcc, vulkan_sdk, opencl, xcode)

@@ -28,6 +28,11 @@ COMMANDS: dict[str, dict[str, str]] = {
         "arch": "sudo pacman -S cuda",
         "windows": "winget install Nvidia.CUDA",
     },
+    "opencl": {
+        "debian": "sudo apt-get install ocl-icd-opencl-dev opencl-headers opencl-clhpp-headers",
+        "fedora": "sudo dnf install ocl-icd-devel opencl-headers",
+        "arch": "sudo pacman -S ocl-icd opencl-headers opencl-clhpp",
+    },
     "vulkan-sdk": {
         "debian": "sudo apt-get install libvulkan-dev glslc spirv-headers",
         "fedora": "sudo dnf install vulkan-devel glslc spirv-headers-devel",
@@ -35,6 +40,17 @@ COMMANDS: dict[str, dict[str, str]] = {
         "windows": "winget install KhronosGroup.VulkanSDK",
     },
 }
+
+# Where the system's own package is too old and a newer one needs no administrator.
+NEWER = {
+    "vulkan-sdk": "unpack a newer Vulkan SDK (vulkan.lunarg.com) and set VULKAN_SDK to its"
+    " folder that holds bin/glslc, then: smolpc setup",
+}
+
+
+def newer(program: str, host: Host) -> str:
+    """What helps where the installed version is too old."""
+    return NEWER.get(program, "") or command(program, host)
 
 
 def command(program: str, host: Host) -> str:

@@ -24,6 +24,7 @@ class BuildTarget(Value, kw_only=True):
     system: System
     arch: Arch
     features: tuple[str, ...]  # in the recipe's order
+    kits: tuple[str, ...] = ()  # libraries that are fetched for the build
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -79,16 +80,20 @@ def build_target(profile: Profile, host: Host, recipe: EngineRecipe) -> BuildTar
     if "native" in named:
         named |= _native(host, recipe)
     features = tuple(name for name in recipe.features if name in named)
-    return BuildTarget(profile=profile, system=system, arch=arch, features=features)
+    kits = dict.fromkeys(kit for name in features for kit in recipe.features[name].kits)
+    return BuildTarget(
+        profile=profile, system=system, arch=arch, features=features, kits=tuple(kits)
+    )
 
 
 def _native(host: Host, recipe: EngineRecipe) -> set[str]:
-    """Every instruction-set feature that the host has; the highest of each group."""
+    """Every instruction-set feature that the host has and `native` may take; the highest of
+    each group."""
     has = set(host.cpu.features)
     able = {
         name: feature
         for name, feature in recipe.features.items()
-        if host.cpu.arch in feature.arch and has.issuperset(feature.cpu)
+        if feature.native and host.cpu.arch in feature.arch and has.issuperset(feature.cpu)
     }
     best = {
         feature.group or name: name
@@ -97,11 +102,21 @@ def _native(host: Host, recipe: EngineRecipe) -> set[str]:
     return set(best.values())
 
 
-def missing_tools(profile: Profile, host: Host, recipe: EngineRecipe) -> tuple[str, ...]:
-    """Build tools that the profile's features need and the host does not have."""
-    features = (*profile.build.backends, *profile.build.options)
-    tools = (tool for name in features for tool in recipe.features[name].tools)
-    return tuple(tool for tool in dict.fromkeys(tools) if host.tool(tool) is None)
+def missing_tools(profile: Profile, host: Host, recipe: EngineRecipe) -> dict[str, str]:
+    """Build tools that the profile's features need and the host lacks: name -> why not.
+
+    The reason is empty for a tool that is not there, else it says which version is too old.
+    """
+    missing = {}
+    for name in (*profile.build.backends, *profile.build.options):
+        feature = recipe.features[name]
+        for tool in feature.tools:
+            found, floor = host.tool(tool), feature.at_least.get(tool, "0")
+            if found is None:
+                missing[tool] = ""
+            elif version(found.version) < version(floor):
+                missing[tool] = f"{found.version} is too old, {floor} or newer is needed"
+    return missing
 
 
 def unmet(profile: Profile, host: Host, recipe: EngineRecipe) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ def _sdks(toolchain: Toolchain, host: Host) -> dict[str, str]:
     found = {"cuda": toolchain.cuda, "vulkan": toolchain.vulkan}
     if host.os.system == "darwin":
         found["xcode"] = host.tool("xcode")
-    return {name: tool.version for name, tool in found.items() if tool is not None}
+    kits = {kit.name: kit.version for kit in toolchain.kits}
+    return kits | {name: tool.version for name, tool in found.items() if tool is not None}
 
 
 def bindings_digest(recipe: EngineRecipe) -> str:

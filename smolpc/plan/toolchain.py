@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from smolpc.errors import PrerequisiteError
 from smolpc.plan import install
 from smolpc.plan.requirements import BuildTarget, version
@@ -36,11 +38,19 @@ class Toolchain(Value, kw_only=True):
     linker: Tool | None = None
     cuda: Tool | None = None
     vulkan: Tool | None = None
+    kits: tuple[Tool, ...] = ()  # libraries to build with; `path`: the CMake file of the package
     launcher: Tool | None = None  # compiler cache; never part of the key
 
     @property
     def fetched(self) -> tuple[Tool, ...]:
-        return tuple(tool for tool in (self.cmake, self.ninja) if not tool.path)
+        return tuple(tool for tool in (self.cmake, self.ninja, *self.kits) if not tool.path)
+
+    def found(self, tool: Tool) -> Toolchain:
+        """With a fetched tool or kit at its path."""
+        if tool.name in ("cmake", "ninja"):
+            return msgspec.structs.replace(self, **{tool.name: tool})
+        kits = tuple(tool if kit.name == tool.name else kit for kit in self.kits)
+        return msgspec.structs.replace(self, kits=kits)
 
 
 def _build_tool(name: str, host: Host, recipes: Mapping[str, ToolRecipe]) -> Tool:
@@ -84,5 +94,6 @@ def choose(host: Host, target: BuildTarget, tools: Mapping[str, ToolRecipe]) -> 
         linker=host.tool("ld"),
         cuda=host.tool("nvcc") if "cuda" in target.features else None,
         vulkan=host.tool("vulkan-sdk") if "vulkan" in target.features else None,
+        kits=tuple(_build_tool(name, host, tools) for name in target.kits),
         launcher=host.tool("ccache") or host.tool("sccache"),
     )

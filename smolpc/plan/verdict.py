@@ -11,7 +11,7 @@ from smolpc.schema.engine import EngineRecipe
 from smolpc.schema.host import Host
 from smolpc.schema.profile import Profile
 
-TOOLS = {"nvcc": "the CUDA compiler (nvcc)", "vulkan-sdk": "the Vulkan SDK"}
+TOOLS = {"nvcc": "the CUDA compiler (nvcc)", "vulkan-sdk": "the Vulkan SDK", "opencl": "OpenCL"}
 
 
 class Verdict(Value, kw_only=True):
@@ -42,13 +42,22 @@ def why(profile: Profile, host: Host, recipe: EngineRecipe) -> Verdict:
     )
 
 
-def _cannot_build(tools: tuple[str, ...], host: Host) -> str:
+def _cannot_build(tools: Mapping[str, str], host: Host) -> str:
     if not tools:
         return ""
-    commands = [install.command(tool, host) for tool in tools]
-    names = joined([TOOLS.get(tool, tool) for tool in tools])
-    hint = " && ".join(command for command in commands if command)
-    return f"{names} is missing; {hint or 'install it, then: smolpc setup'}"
+    missing = [TOOLS.get(tool, tool) for tool, old in tools.items() if not old]
+    clauses = [f"{joined(missing)} {'is' if len(missing) == 1 else 'are'} missing"] * bool(missing)
+    clauses += [f"{TOOLS.get(tool, tool)} {old}" for tool, old in tools.items() if old]
+    return f"{'; '.join(clauses)}; {_how(tools, host)}"
+
+
+def _how(tools: Mapping[str, str], host: Host) -> str:
+    """The commands that bring the tools, or what to do where there is none."""
+    hints = [
+        install.newer(tool, host) if old else install.command(tool, host)
+        for tool, old in tools.items()
+    ]
+    return " && ".join(filter(None, hints)) or "install it, then: smolpc setup"
 
 
 def rank(profiles: Mapping[str, Profile], host: Host, recipe: EngineRecipe) -> tuple[Verdict, ...]:

@@ -10,7 +10,8 @@ from smolpc.console import human_bytes
 from smolpc.errors import DoNotTrust, NetworkError, SmolpcError
 from smolpc.models import housekeeping, storage
 from smolpc.plan import install
-from smolpc.provision.target import Target, choose_target
+from smolpc.plan.npu import sentence
+from smolpc.provision.target import Target, catalog_for, choose_target
 from smolpc.schema.host import Host
 from smolpc.schema.report import Finding
 from smolpc.settings import Settings
@@ -28,7 +29,7 @@ def examine(settings: Settings, host: Host) -> tuple[Finding, ...]:
         target = choose_target(settings)
     except SmolpcError as error:
         problem = error
-    found = [*_machine(host), *_tools(host, store, target)]
+    found = [*_machine(host), *_npus(settings, host), *_tools(host, store, target)]
     if problem is not None:
         found.append(
             Finding(
@@ -70,6 +71,17 @@ def _machine(host: Host) -> Iterator[Finding]:
     )
     for gap in host.gaps:
         yield Finding(subject="unknown", state="note", found=gap, fix="smolpc detect --refresh")
+
+
+def _npus(settings: Settings, host: Host) -> Iterator[Finding]:
+    """Honest words for each NPU: most of them no engine can use."""
+    if not host.npus:
+        return
+    catalog = catalog_for(settings)
+    recipe = catalog.engine(settings.engine)
+    for npu in host.npus:
+        text, command = sentence(npu, catalog.profiles, host, recipe)
+        yield Finding(subject="npu", state="note", found=f"{npu.name}: {text}", fix=command)
 
 
 def _tools(host: Host, store: Store, target: Target | None) -> Iterator[Finding]:

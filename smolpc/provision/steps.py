@@ -115,8 +115,7 @@ class Work:
             toolchain = msgspec.structs.replace(toolchain, launcher=None)
         for tool in self.toolchain_to_fetch:
             path = toolbox.program(self.store, self.target.tools[tool.name], self.target.host)
-            found = msgspec.structs.replace(tool, path=str(path))
-            toolchain = msgspec.structs.replace(toolchain, **{tool.name: found})
+            toolchain = toolchain.found(msgspec.structs.replace(tool, path=str(path)))
         return toolchain
 
 
@@ -244,6 +243,11 @@ class Package:
         with tempfile.TemporaryDirectory(dir=store.tmp, prefix="package-") as name:
             folder = Path(name) / "artifact"
             package.assemble(folder, tree, work.build, target.spec, target.recipe)
+            for kit in target.target.kits:
+                recipe = target.tools[kit]
+                fetched = toolbox.folder_of(store, recipe)
+                files.require_unchanged(fetched, kit)
+                package.add_kit(folder, target.spec, recipe, fetched)
             table = {}
             if target.recipe.bindings is not None:
                 table = abi.table_of(folder, package.lib_dir(target.spec))

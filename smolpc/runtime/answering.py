@@ -167,6 +167,7 @@ class Answer:
             context=loaded.context,
             gpu_layers=loaded.gpu_layers,
             backend=loaded.backend,
+            placement=loaded.layers,
             devices=tuple(
                 f"{device.name} ({device.description})" for device in loaded.bound.devices
             ),

@@ -44,10 +44,11 @@ def devices_in(registered: Iterable[Registered], host: Host) -> tuple[Device, ..
     cpu, *_ = fit.devices_of(host, ())
     gpus = [one for one in registered if one.is_gpu]
     discrete = [one for one in gpus if one.kind == "gpu"]
-    return (cpu, *(_gpu(one, cpu) for one in discrete or gpus[:1]))
+    return (cpu, *(gpu_of(one, cpu) for one in discrete or gpus[:1]))
 
 
-def _gpu(one: Registered, cpu: Device) -> Device:
+def gpu_of(one: Registered, cpu: Device) -> Device:
+    """A registered GPU as `plan.fit` knows it; a shared one takes the memory of `cpu`."""
     shared = one.kind == "igpu" or not one.memory_total
     return Device(
         name=one.name,

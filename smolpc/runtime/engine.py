@@ -127,8 +127,6 @@ class Engine:
         that were not used for longest; one that is answering stays. Raises as `open` does, and
         PrerequisiteError when the budget does not suffice.
         """
-        from smolpc.runtime.loaded import Loaded
-
         with self._changing:
             self._require_open()
             if self._names.get(model) in self._models:
@@ -140,14 +138,7 @@ class Engine:
                 if settings is None and self._budget is None:
                     self._budget = self._session.chosen.memory_budget_bytes or None
                 self._make_room(found, chosen)
-                self._models[found.name] = Loaded(
-                    self.bound,
-                    self.artifact,
-                    found,
-                    chosen,
-                    notes,
-                    allow_cpu_fallback=self._allow_cpu,
-                )
+                self._models[found.name] = self._load(found, chosen, notes)
                 if self._default is None:
                     self._default = found.name
             self._names[model] = found.name
@@ -172,6 +163,23 @@ class Engine:
         """The loaded model that was not used for longest and is not answering."""
         idle = [name for name, loaded in self._models.items() if not loaded.busy]
         return min(idle, key=lambda name: self._models[name].used_at, default=None)
+
+    def _load(self, model: Model, wanted: RunSettings, notes: tuple[str, ...]) -> Loaded:
+        """With fewer layers on a GPU whose memory does not suffice, and that is noted."""
+        from smolpc.runtime.loaded import Loaded
+        from smolpc.runtime.placing import Smaller, place
+
+        def load(settings: RunSettings, steps: tuple[str, ...]) -> Loaded:
+            return Loaded(
+                self.bound,
+                self.artifact,
+                model,
+                settings,
+                notes + steps,
+                allow_cpu_fallback=self._allow_cpu,
+            )
+
+        return place(load, wanted, Smaller(self.bound, model, lambda: self._session.host))
 
     def _make_room(self, model: Model, settings: RunSettings) -> None:
         """Unload what was not used for longest until `model` fits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -76,19 +77,20 @@ class Loaded:
             with _loading, bound.log.recording() as lines:
                 context, cut = self._load(settings)
             placed = placement.read(lines)
-            lost = self._gpu_lost(settings.memory.gpu_layers, placed, allow_cpu_fallback)
+            gpus = placement.used(bound.devices, settings)
+            lost = self._gpu_lost(settings.memory.gpu_layers, gpus, placed, allow_cpu_fallback)
         except BaseException:
             self._free()
             raise
-        self.bytes = placed.total
+        self.bytes, self.layers = placed.total, placed.layers
         self.decoder = Decoder(bound, self.handle, context)
         self.guessing = Guessing(settings.speculation, self.decoder.verifier, self.vocabulary)
         if not placed.weights_on_gpu:
             self.gpu_layers = 0
         self.prefix = self.decoder.prefix = prefix_for(self)
-        gpus = [device.backend for device in bound.devices if device.is_gpu]
-        self.backend = gpus[0] if self.gpu_layers else "cpu"
-        self.notes = notes + tuple(note for note in (cut, lost) if note)
+        backends = {device.name: device.backend for device in bound.devices}
+        self.backend = backends[gpus[0]] if self.gpu_layers else "cpu"
+        self.notes = notes + tuple(note for note in (cut, lost, self._openvino_note()) if note)
         self.load_seconds = time.perf_counter() - start
 
     def _load(self, settings: RunSettings) -> tuple[Any, str]:
@@ -115,10 +117,17 @@ class Loaded:
         self.vocabulary = Vocabulary(llama, self.handle)
         return context, cut
 
-    def _gpu_lost(self, asked: int, placed: placement.Placement, allowed: bool) -> str:
-        devices = self.bound.devices
-        missing = missing_gpu_backends(self.artifact.requirements.backends, devices)
-        gpus = tuple(device.name for device in devices if device.is_gpu)
+    def _openvino_note(self) -> str:
+        """OpenVINO is one device for the engine; its own variable says what computes."""
+        if self.backend != "openvino":
+            return ""
+        return f"OpenVINO computes on: {os.environ.get('GGML_OPENVINO_DEVICE') or 'CPU'}"
+
+    def _gpu_lost(
+        self, asked: int, gpus: tuple[str, ...], placed: placement.Placement, allowed: bool
+    ) -> str:
+        backends = self.artifact.requirements.backends
+        missing = missing_gpu_backends(backends, self.bound.devices)
         why = placement.fallback(asked, missing, gpus, placed)
         if why and not allowed:
             raise PrerequisiteError(

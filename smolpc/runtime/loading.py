@@ -10,6 +10,7 @@ from typing import Any
 from smolpc.errors import PrerequisiteError, TrustError, UsageError
 from smolpc.runtime.bindings import Bound
 from smolpc.runtime.interrupts import ctrl_c_noted
+from smolpc.runtime.placement import refused_by
 from smolpc.runtime.speculation.pace import LONGEST
 from smolpc.schema.running import RunSettings
 
@@ -25,6 +26,10 @@ class OutOfMemory(PrerequisiteError):
     """The model, or a context of the size that was asked for, does not fit into memory."""
 
 
+class DeviceMemoryError(OutOfMemory):
+    """A GPU has less free memory than the model needs; fewer layers on it may work."""
+
+
 class TensorOverride(ctypes.Structure):
     """`struct llama_model_tensor_buft_override`, llama.h: a pattern of names, where they go."""
 
@@ -35,7 +40,7 @@ def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
     """The engine's handle of the model in `path`; `gpu_layers` -1 means all.
 
     Raises UsageError when there is no file or a device has no such name, and TrustError when
-    the engine refuses the file, OutOfMemory when it does not fit.
+    the engine refuses the file, OutOfMemory when it does not fit (DeviceMemoryError: on a GPU).
     """
     if not path.is_file():
         raise UsageError(
@@ -71,6 +76,8 @@ def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
             lambda _, __: not pressed.is_set()
         )
         model = bound.llama.llama_model_load_from_file(os.fsencode(path), params)
+    if not model:
+        _require_device_memory(bound)
     if not model and short_of_memory(bound.log.tail()):
         raise OutOfMemory(
             f"there is not enough memory for {path.name}",
@@ -84,6 +91,16 @@ def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
             next_step="smolpc models.verify",
         )
     return model
+
+
+def _require_device_memory(bound: Bound) -> None:
+    """Raise DeviceMemoryError when the last failure was a GPU's memory, as the log tells."""
+    if device := refused_by(bound.log.lines):
+        raise DeviceMemoryError(
+            f"{device} has too little free memory",
+            why=bound.log.tail(),
+            next_step="close other programs that use the GPU, or put fewer layers on it",
+        )
 
 
 def short_of_memory(text: str) -> bool:
@@ -128,6 +145,7 @@ def create_context(bound: Bound, model: Any, settings: RunSettings) -> Any:
     with ctrl_c_noted():  # the engine's log calls back
         handle = llama.llama_init_from_model(model, params)
     if not handle:
+        _require_device_memory(bound)
         context, why = memory.context, bound.log.tail()
         kind = OutOfMemory if short_of_memory(why) else PrerequisiteError
         raise kind(

@@ -25,6 +25,7 @@ Name = Annotated[
         description="lower-case letters, digits, '.', '_', '-'",
     ),
 ]
+Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 Bytes = Annotated[int, msgspec.Meta(ge=0, description="bytes")]
 
 

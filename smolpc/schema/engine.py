@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from smolpc.schema.base import Bytes, Commit, Name, Sha256, Value
+from smolpc.schema.base import Bytes, Commit, Name, Sha256, Value, Version
 from smolpc.schema.host import Host
 
 CacheEntries = dict[str, str]
@@ -64,8 +64,19 @@ class Feature(Value, kw_only=True):
     arch: tuple[Literal["x86_64", "aarch64"], ...] = ()
     group: str = ""
     rank: int = 0
+    native: bool = True  # False: only for profiles that name it, not for `native`
     tools: tuple[str, ...] = ()  # build tools it needs: "nvcc", "vulkan-sdk", "xcode"
+    kits: tuple[str, ...] = ()  # libraries from PyPI that it is built with: `recipes/tools`
+    at_least: dict[str, Version] = {}  # the oldest version of such a tool that will do
     note: str = ""
+
+
+class NpuSupport(Value, kw_only=True):
+    """What this engine version does with one vendor's neural processing units: the feature
+    that uses them and what there is to say about it, or why none does."""
+
+    feature: str = ""
+    because: str = ""
 
 
 class Bindings(Value, kw_only=True):
@@ -92,6 +103,7 @@ class EngineRecipe(Value, kw_only=True):
     cmake: CacheEntries = {}  # always set
     platform_cmake: dict[str, CacheEntries] = {}  # by system: linux, windows, darwin
     features: dict[str, Feature] = {}
+    npus: dict[str, NpuSupport] = {}  # by vendor, as in schema.host; others have no backend
     targets: tuple[str, ...]
     omit: tuple[str, ...] = ()  # targets that are built with the others but not packaged
     architectures: tuple[str, ...] = ()  # of models it can load; empty: not known
@@ -113,14 +125,20 @@ class ToolWheel(Value, kw_only=True):
 
 
 class ToolRecipe(Value, kw_only=True):
-    """A build tool from PyPI, for machines that have none (`recipes/tools/*.yaml`)."""
+    """A build tool from PyPI, for machines that have none (`recipes/tools/*.yaml`).
+
+    Or a kit: libraries that a feature is built with. Its `program` is the CMake file of its
+    package, "<Package>Config.cmake".
+    """
 
     name: Name
     version: str
     at_least: str  # the oldest version of the machine's own tool that will do
     project: str
-    root: str  # folder inside the wheel that is kept
-    program: str  # the program inside `root`, without ".exe"
+    root: str  # folder inside the wheel that is kept; "": all of it
+    program: str  # the program inside `root`, without ".exe"; of a kit its CMake file
+    runtime: tuple[str, ...] = ()  # a kit's files inside `root` that an engine needs to run
+    licenses: tuple[str, ...] = ()  # and those that say under which terms
     wheels: tuple[ToolWheel, ...]
 
     def wheel_for(self, host: Host) -> ToolWheel | None:

@@ -77,7 +77,9 @@ class Gpu(Value, kw_only=True):
 class Npu(Value, kw_only=True):
     vendor: str
     name: str
-    source: str = ""
+    driver: str = ""  # Linux: "intel_vpu"
+    pci: str = ""  # "8086:643e"
+    source: str = ""  # sysfs, pci, sysctl, wmi
 
 
 class Tool(Value, kw_only=True):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-import msgspec
-
-from smolpc.schema.base import Bytes, Name, Value
+from smolpc.schema.base import Bytes, Name, Value, Version
 from smolpc.schema.host import Arch, GpuVendor, System
-
-Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 
 
 class CpuMatch(Value, kw_only=True):

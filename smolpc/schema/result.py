@@ -31,5 +31,6 @@ class RunResult(Value, kw_only=True):
     reused_tokens: int = 0  # of the prompt: not computed again
     drafted_tokens: int = 0  # guessed by speculation
     accepted_tokens: int = 0  # of those: right
+    placement: dict[str, int] = {}  # device: layers on it, as the engine told; output included
     notes: tuple[str, ...] = ()
     provider: str = "llamacpp"  # what answered: llamacpp (in process), llama-server, ollama

@@ -16,8 +16,9 @@ from smolpc.build.file_api import Reply
 from smolpc.catalog import load_catalog
 from smolpc.errors import BuildError, PrerequisiteError
 from smolpc.plan.requirements import build_target
+from smolpc.plan.spec import build_spec
 from smolpc.plan.toolchain import choose
-from smolpc.schema.host import Host, Memory
+from smolpc.schema.host import Host, Memory, Tool
 from smolpc.store import Store
 from tests.machines import hosts
 from tests.plan.test_spec import BASE
@@ -57,6 +58,38 @@ def test_what_would_change_the_bytes_is_removed_from_the_environment(
     assert all(env[name] is None for name in names)
     assert "PATH" not in env, "it stays as it is"
     assert env["SOURCE_DATE_EPOCH"]
+
+
+def test_cmake_is_told_where_the_vulkan_sdk_is(tmp_path: Path) -> None:
+    """One that is only unpacked is found through this variable alone."""
+    sdk = Tool(name="vulkan-sdk", path="/home/anna/sdk/x86_64/bin/glslc", version="1.4.309")
+    host = msgspec.structs.replace(HOST, tools=(*HOST.tools, sdk))
+    target = build_target(CATALOG.profiles["linux-x86_64-vulkan"], host, RECIPE)
+    toolchain = choose(host, target, CATALOG.tools)
+    env = configure.environment(toolchain, tmp_path / "source", tmp_path / "build")
+    assert env["VULKAN_SDK"] == "/home/anna/sdk/x86_64"
+
+
+def test_a_kit_is_fetched_named_to_cmake_and_shipped(tmp_path: Path) -> None:
+    target = build_target(CATALOG.profiles["linux-x86_64-openvino"], HOST, RECIPE)
+    toolchain = choose(HOST, target, CATALOG.tools)
+    (kit,) = toolchain.kits
+    assert kit in toolchain.fetched
+    assert build_spec(RECIPE, target, toolchain, HOST).sdks["openvino"] == kit.version
+    recipe, store = CATALOG.tools["openvino"], Store(tmp_path / "store")
+    path = toolbox.program(store, recipe, HOST)
+    found = toolchain.found(msgspec.structs.replace(kit, path=str(path)))
+    assert found.fetched == ()
+    entries = configure.local_entries(found, tmp_path / "source", tmp_path / "build")
+    assert entries["OpenVINO_DIR"] == path.parent.as_posix()
+    for name in (*recipe.runtime, *recipe.licenses):
+        file = toolbox.folder_of(store, recipe) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
+    spec = msgspec.structs.replace(BASE, cmake={"GGML_BACKEND_DL": "ON"})
+    package.add_kit(tmp_path / "artifact", spec, recipe, toolbox.folder_of(store, recipe))
+    assert (tmp_path / "artifact/bin/libopenvino.so.2641").is_file()
+    assert (tmp_path / "artifact/licenses/openvino/LICENSE").is_file()
 
 
 def test_a_tree_counts_as_configured_only_for_its_key(tmp_path: Path) -> None:
@@ -185,4 +218,4 @@ def test_a_machine_builds_or_says_what_to_install(name: str) -> None:
 def test_every_pinned_tool_has_a_wheel_for_every_supported_machine() -> None:
     for host in hosts().values():
         for recipe in CATALOG.tools.values():
-            assert recipe.wheel_for(host) is not None
+            assert recipe.runtime or recipe.wheel_for(host) is not None  # a kit is for some

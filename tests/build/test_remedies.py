@@ -15,6 +15,14 @@ from smolpc.errors import SmolpcError
         ("fatal error: error writing to x.o: No space left on device", 6, "free some space"),
         ("#error -- unsupported GNU version! gcc versions later than 12", 7, "g++"),
         ("CMake Error: No CMAKE_CXX_COMPILER could be found.", 3, "smolpc doctor"),
+        (
+            "CMake Error: Could not find a package configuration file provided by"
+            ' "SPIRV-Headers" with any',
+            3,
+            "spirv-headers",
+        ),
+        ("error: ‘LayerSettingEXT’ is not a member of ‘vk’", 3, "VULKAN_SDK"),
+        ("error: no type named 'LayerSettingEXT' in namespace 'vk'", 3, "VULKAN_SDK"),
         ("x.cpp:1:1: error: expected ';'", 7, "read the log"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smolpc.detect import detect
+from smolpc.detect import detect, tools
 from smolpc.detect.recorded import RecordedMachine, Recording
 from smolpc.errors import PrerequisiteError
 from smolpc.schema.host import Gpu, Host
@@ -208,6 +208,28 @@ def test_a_container_sees_its_own_memory_not_the_machine_s() -> None:
     assert (memory.total, memory.limited_by) == (2 * GiB, "cgroup")
     # 700 MiB are used, of which 500 MiB are page cache that can be dropped
     assert memory.available == 2 * GiB - 734003200 + 524288000
+
+
+@pytest.mark.parametrize(
+    ("sdk", "files", "version"),
+    [
+        (r"C:\VulkanSDK\1.4.309.0", {}, "1.4.309.0"),
+        ("/opt/1.4.321.1/x86_64", {}, "1.4.321.1"),
+        ("/home/anna/sdk", {"lib/pkgconfig/vulkan.pc": "Version: 1.4.309\n"}, "1.4.309"),
+        ("/home/anna/sdk", {}, ""),
+    ],
+)
+def test_a_vulkan_sdk_that_is_not_installed(sdk: str, files: dict[str, str], version: str) -> None:
+    glslc = rf"{sdk}\Bin\glslc.exe" if "\\" in sdk else f"{sdk}/bin/glslc"
+    recording = Recording(
+        system="linux",
+        arch="x86_64",
+        environment={"VULKAN_SDK": sdk},
+        programs={glslc: glslc, "glslc": "/usr/bin/glslc"},
+        files={f"{sdk}/{name}": text for name, text in files.items()},
+    )
+    tool = tools.vulkan_sdk(RecordedMachine(recording))
+    assert (tool.path, tool.version) == (glslc, version) if tool else not version
 
 
 def test_npus() -> None:

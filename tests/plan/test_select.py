@@ -14,9 +14,9 @@ from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
 from smolpc.plan import order
 from smolpc.plan.requirements import unmet
 from smolpc.plan.select import Selection, explain, select, why
-from smolpc.schema.host import Host
+from smolpc.schema.host import Host, Tool
 from tests.machines import hosts
-from tests.plan.hosts import HOSTS, NVCC, RTX4060, machine
+from tests.plan.hosts import HOSTS, NVCC, RTX4060, VULKAN, machine
 
 CATALOG = load_catalog()
 PROFILES = CATALOG.profiles
@@ -205,6 +205,9 @@ def test_native_spells_out_what_the_host_has() -> None:
     zen4 = select(PROFILES, HOSTS["zen4"], RECIPE, "native")
     assert {"avx512_bf16", "avx512_vbmi", "avx512_vnni"} <= set(zen4.features)
     assert "amx_int8" not in zen4.features
+    xeon = select(PROFILES, HOSTS["sapphire-rapids"], RECIPE, "native")
+    assert "avx512_vnni" in xeon.features
+    assert not any("amx" in name for name in xeon.features)  # shown, and yet illegal
     arm = select(PROFILES, HOSTS["graviton3"], RECIPE, "native")
     assert arm.features == ("cpu", "arm_dotprod_i8mm")
 
@@ -223,6 +226,30 @@ def test_a_card_without_a_vulkan_driver_is_not_given_vulkan() -> None:
     host = msgspec.structs.replace(host, gpus=(gpu,))
     verdict = why(PROFILES["linux-x86_64-vulkan"], host, RECIPE)
     assert verdict.reasons == ("needs a Vulkan driver, and NVIDIA GeForce RTX 4060 has none",)
+
+
+def test_a_vulkan_sdk_that_is_too_old_is_said_with_what_to_do() -> None:
+    """Debian 12: its packages are there, but the engine needs newer headers."""
+    old = Tool(name="vulkan-sdk", path="/usr/bin/glslc", version="1.3.239")
+    host = machine("haswell", "x", gpus=(RTX4060,), tools=(old,))
+    assert select(PROFILES, host, RECIPE).profile.name == "linux-x86_64-avx2"
+    with pytest.raises(PrerequisiteError) as caught:
+        select(PROFILES, host, RECIPE, "linux-x86_64-vulkan")
+    assert "1.3.239 is too old, 1.3.275 or newer is needed" in caught.value.why
+    assert "VULKAN_SDK" in caught.value.why
+    enough = msgspec.structs.replace(old, version="1.3.275")
+    host = machine("haswell", "x", gpus=(RTX4060,), tools=(enough,))
+    assert select(PROFILES, host, RECIPE).profile.name == "linux-x86_64-vulkan"
+
+
+def test_a_device_that_the_processor_imitates_is_no_gpu() -> None:
+    """Mesa's llvmpipe: only by name, never named as the way to use a card."""
+    host = machine("haswell", "x", tools=(VULKAN,))
+    assert select(PROFILES, host, RECIPE).profile.name == "linux-x86_64-avx2"
+    assert select(PROFILES, host, RECIPE, "linux-x86_64-vulkan-software").notes == ()
+    card = msgspec.structs.replace(RTX4060, driver="", vulkan=False)
+    host = machine("haswell", "x", gpus=(card,), tools=(VULKAN,))
+    assert "software" not in " ".join(select(PROFILES, host, RECIPE).notes)
 
 
 def test_the_generic_cuda_profile_takes_gpus_that_are_newer_than_this_release() -> None:

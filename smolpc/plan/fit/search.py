@@ -8,7 +8,7 @@ The first combination of that order which fits is taken, so more memory never gi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,6 +23,7 @@ WISH, FLOOR, LEAST = 32768, 4096, 512  # tokens: asked for, still useful, barely
 # whole context all the same; plan.placing gives that up where memory is short.
 RUNTIME = FitSettings(context=0, full_window=True)
 Room = Mapping[str, int]  # device name: bytes that may be taken
+LESS = 0.25  # of what a placement takes on a GPU, besides the driver, when it was too much
 UBATCHES = (512, 256, 128, 64)  # tokens; fewer than 32 would keep prompts off the GPU
 
 
@@ -63,6 +64,22 @@ def best(
             return _choice("fits" if spare else "tight", found, shape, devices, wish)
     made = search.smallest(least)
     return _choice("does-not-fit", made, shape, devices, made.settings.context)
+
+
+def smaller(
+    shape: Shape, devices: Sequence[Device], tried: FitSettings, used: Collection[str]
+) -> Estimate | None:
+    """The next placement to try when the GPUs `used` had no room for `tried`: LESS of their
+    memory, with the same context and cache. None when nothing fits any more.
+    """
+    host = next(device for device in devices if device.kind == "cpu")
+    gpus = [device for device in devices if device.name in used and device is not host]
+    uses = estimate(shape, tried, [host, *gpus]).devices
+    room = {use.device: int(use.engine * (1 - LESS)) + use.overhead for use in uses}
+    base = msgspec.structs.replace(tried, split=())
+    ubatches = (tried.ubatch, *(tokens for tokens in UBATCHES if tokens < tried.ubatch))
+    search = _Search(shape, [host, *gpus], base, (tried.kv_type,), ubatches, (None, None))
+    return search.first(tried.context, tried.context, {**room, host.name: host.free})
 
 
 class _Search:
