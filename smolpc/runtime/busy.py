@@ -11,59 +11,73 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
-WINDOW = 0.1  # seconds that one look takes; a shorter one sees single time slices
+from smolpc.schema.running import RunSettings
+
+WINDOW = 0.2  # seconds of the engine's work that one look takes; less sees single time slices
 LOST = 0.3  # cores; a look that lost more takes fewer threads
-RETRY = (0.5, 8.0)  # seconds until one thread more is tried again, at first and at most
+RETRY = (0.5, 8.0)  # seconds of work until one thread more is tried, at first and at most
 
 
 class Pace:
-    """Tells `use` how many of `threads` threads are worth it. Call `look` now and then."""
+    """Tells `use` how many of `threads` threads are worth it.
+
+    `spent` gives the processor time of this process in seconds. What else the process does
+    meanwhile only makes it look less busy than it is.
+    """
 
     def __init__(
         self,
         threads: int,
         use: Callable[[int], None],
         *,
-        wall: Callable[[], float] = time.perf_counter,
         spent: Callable[[], float] = time.process_time,
     ) -> None:
         self.most = self.now = threads
-        self._use, self._wall, self._spent = use, wall, spent
+        self._use, self._spent = use, spent
         self._retry = RETRY[0]
+        self._since = 0.0  # seconds of work since the number of threads was changed
         self._trying = False
         self.begin()
 
     def begin(self) -> None:
-        """A new stretch of computing: what was before it does not count."""
-        self._start, self._start_spent = self._wall(), self._spent()
-        self._next_try = self._start + self._retry
+        """A new stretch of work: what was before it does not count."""
+        self._passed, self._start = 0.0, self._spent()
 
-    def look(self) -> None:
-        """Between two calls of the engine: change the number of threads where it pays."""
-        wall = self._wall()
-        passed = wall - self._start
-        if passed < WINDOW or self.most == 1:
+    def worked(self, seconds: float, threads: int) -> None:
+        """The engine worked so long, by the clock, and could have used so many `threads`: change
+        their number if it pays."""
+        self._passed += seconds
+        if self._passed < WINDOW or self.most == 1:
             return
-        spent = self._spent()
-        got = (spent - self._start_spent) / passed
-        self._start, self._start_spent = wall, spent
-        if self.now - got > LOST:
-            self._fewer(got, wall)
+        got = (self._spent() - self._start) / self._passed
+        self._since += self._passed
+        self.begin()
+        if min(self.now, threads) - got > LOST:
+            self._fewer(got)
         elif self._trying:  # one thread more was no loss
-            self._trying, self._retry = False, RETRY[0]
-            self._next_try = wall + self._retry
-        elif self.now < self.most and wall >= self._next_try:
+            self._trying, self._retry, self._since = False, RETRY[0], 0.0
+        elif self.now < self.most and self._since >= self._retry:
             self._trying = True
             self._set(self.now + 1)
 
-    def _fewer(self, got: float, wall: float) -> None:
+    def _fewer(self, got: float) -> None:
         if self._trying:
             self._trying, self._retry = False, min(self._retry * 2, RETRY[1])
-        self._next_try = wall + self._retry
         if self.now > 1:
             self._set(max(1, min(self.now - 1, int(got + LOST))))
 
     def _set(self, threads: int) -> None:
-        self.now = threads
+        self.now, self._since = threads, 0.0
         self._use(threads)
+
+
+def pace_for(llama: Any, context: Any, settings: RunSettings) -> Pace:
+    """The pace of one context; where a GPU computes, the processor waits, and nothing changes."""
+    answering, reading = settings.threads, settings.batch_threads or settings.threads
+
+    def use(count: int) -> None:
+        llama.llama_set_n_threads(context, min(count, answering), min(count, reading))
+
+    return Pace(1 if settings.memory.gpu_layers else max(answering, reading), use)

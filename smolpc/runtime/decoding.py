@@ -10,6 +10,7 @@ from typing import Any
 
 from smolpc.errors import SmolpcError, UsageError
 from smolpc.runtime.bindings import Bound
+from smolpc.runtime.busy import Pace
 from smolpc.runtime.cache import Cache
 from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.prefix.matching import batches
@@ -38,8 +39,11 @@ class Tally:
 class Decoder:
     """The loop over one context. `prefix` and a drafter per answer are its two seams."""
 
-    def __init__(self, bound: Bound, model: Any, context: Any) -> None:
+    def __init__(self, bound: Bound, model: Any, context: Any, pace: Pace | None = None) -> None:
+        self.pace = pace or Pace(1, lambda _: None)
         self._bound, self._llama, self.context = bound, bound.llama, context
+        self._answering = int(self._llama.llama_n_threads(context))
+        self._reading = int(self._llama.llama_n_threads_batch(context))
         self._closed = False
         self._computing = threading.Lock()  # held while the engine works on the context
         self._batch_size = int(self._llama.llama_n_ubatch(context))
@@ -117,6 +121,7 @@ class Decoder:
             token = choose(-1)
         tally.first_at = now()
         tally.prefill_seconds = tally.first_at - start
+        self.pace.begin()
         slot = (llama.llama_token * 1)()
         batch = llama.llama_batch_get_one(slot, 1)  # one batch; only its token changes
         known = [*prompt, token] if drafter else []
@@ -140,6 +145,7 @@ class Decoder:
                     held.append(token)
                     found = [choose(-1)]
                 end = now()
+            self.pace.worked(end - began, self._answering)
             tally.decode_seconds += end - start
             tally.decoded += len(found)
             if drafter:
@@ -204,10 +210,13 @@ class Decoder:
         llama, context, cache = self._llama, self.context, self.cache
         begin = reused = self.prefix.reuse(cache, prompt, reuse)
         buffer = (llama.llama_token * len(prompt))(*prompt)
+        self.pace.begin()
         with self._interruptible(stopped or threading.Event()):
             for count in batches(len(prompt) - reused, self._batch_size):
                 part = (llama.llama_token * count).from_buffer(buffer, begin * 4)
+                start = time.perf_counter()
                 self._check(llama.llama_decode(context, llama.llama_batch_get_one(part, count)))
+                self.pace.worked(time.perf_counter() - start, self._reading)
                 cache.held.extend(prompt[begin : begin + count])
                 begin += count
         self.prefix.computed(cache, prompt)

@@ -17,6 +17,7 @@ from smolpc.errors import PrerequisiteError
 from smolpc.runtime import placement
 from smolpc.runtime.answering import Answer
 from smolpc.runtime.bindings import Bound
+from smolpc.runtime.busy import pace_for
 from smolpc.runtime.chat import render
 from smolpc.runtime.decoding import Decoder
 from smolpc.runtime.devices import missing_gpu_backends
@@ -55,6 +56,7 @@ class Loaded:
     """
 
     context: int  # tokens
+    settings: RunSettings  # as they became
     vocabulary: Vocabulary
 
     def __init__(
@@ -83,7 +85,8 @@ class Loaded:
             self._free()
             raise
         self.bytes, self.layers = placed.total, placed.layers
-        self.decoder = Decoder(bound, self.handle, context)
+        pace = pace_for(bound.llama, context, self.settings)
+        self.decoder = Decoder(bound, self.handle, context, pace)
         self.guessing = Guessing(settings.speculation, self.decoder.verifier, self.vocabulary)
         if not placed.weights_on_gpu:
             self.gpu_layers = 0

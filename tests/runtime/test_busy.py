@@ -13,7 +13,7 @@ class Scheduler:
 
     def __init__(self, threads: int, free: float) -> None:
         self.free, self.time, self.cpu = free, 0.0, 0.0
-        self.pace = Pace(threads, lambda _: None, wall=lambda: self.time, spent=lambda: self.cpu)
+        self.pace = Pace(threads, lambda _: None, spent=lambda: self.cpu)
 
     def run(self, seconds: float, step: float = 0.03) -> list[int]:
         """Compute for a while; the numbers of threads that were used."""
@@ -21,7 +21,7 @@ class Scheduler:
         while self.time < end:
             self.time += step
             self.cpu += step * min(self.pace.now, self.free)
-            self.pace.look()
+            self.pace.worked(step, self.pace.most)
             used.append(self.pace.now)
         return used
 
@@ -32,13 +32,13 @@ def test_a_quiet_machine_uses_all_threads() -> None:
 
 def test_a_busy_core_costs_one_thread() -> None:
     machine = Scheduler(2, 1.1)
-    machine.run(0.3)
+    machine.run(0.5)
     assert machine.pace.now == 1
 
 
 def test_a_few_looks_are_enough_however_many_threads() -> None:
     machine = Scheduler(16, 5.0)
-    machine.run(0.5)
+    machine.run(0.6)
     assert machine.pace.now == 5
 
 
@@ -63,8 +63,16 @@ def test_waiting_between_answers_does_not_count() -> None:
     machine = Scheduler(2, 2)
     machine.run(1)
     machine.time += 100  # the user reads; nothing is computed
-    machine.pace.begin()
     assert set(machine.run(1)) == {2}
+
+
+def test_what_was_computed_between_answers_does_not_count_either() -> None:
+    machine = Scheduler(2, 2)
+    machine.run(1)
+    machine.cpu += 100
+    machine.pace.begin()
+    machine.free = 1.0
+    assert machine.run(0.4)[-1] == 1
 
 
 @given(st.integers(1, 64), st.floats(0.1, 64), st.floats(0.001, 0.5))
