@@ -24,7 +24,8 @@ def main() -> None:
     free = resource.RLIM_INFINITY
     with Engine(artifact=artifact) as engine:
         warm = RunSettings(memory=FitSettings(context=512, gpu_layers=1), threads=2)
-        engine.load(model, settings=warm)  # the driver takes its own memory now
+        engine.load(model, settings=warm)
+        list(engine.generate("Say hello.", max_tokens=2))  # the driver takes its memory now
         engine.unload(model)
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + (room << 20)

@@ -170,7 +170,8 @@ def test_memory_that_does_not_suffice_means_fewer_layers_and_is_said(
             *(sys.executable, "-m", "tests.integration.short_memory_child"),
             *(str(vulkan.artifact), str(unrounded), "900"),
         ],
-        env=environment(SOFTWARE),
+        # One arena: otherwise every thread of the driver reserves address space, and that counts.
+        env=environment({**SOFTWARE, "MALLOC_ARENA_MAX": "1"}),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -193,5 +194,5 @@ def test_a_device_that_is_not_there_is_an_error(vulkan: Provisioned, manifest: A
 def test_a_software_device_is_not_used_unless_it_is_named(
     vulkan: Provisioned, manifest: Artifact
 ) -> None:
-    with pytest.raises(AssertionError, match="it registered no GPU"):
+    with pytest.raises(AssertionError, match=r"no device Vulkan0 \(it has CPU\)"):
         run_cases(vulkan, manifest, [CASES["partial"]], env={})
