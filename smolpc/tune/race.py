@@ -20,6 +20,7 @@ CONFIDENCE = 0.99  # that the gain is real, for each setting that is kept
 GIVE_UP = 0.9  # confidence that it is not, after which no more pairs are measured
 MOST_PAIRS = 24  # of a proof; a gain that needs more is too small to matter
 ROUNDS_A_STAGE = 2  # before the slower half is dropped
+FEWEST = 2 * stats.pairs_needed(CONFIDENCE) + 2 * ROUNDS_A_STAGE  # measurements of a race
 HOPELESS = 0.97  # a median ratio below this is dropped at once
 
 C = TypeVar("C")
@@ -143,7 +144,7 @@ def race(
     out when time is short.
     """
     run = _Race(default, measure, left, typical, rng)
-    room = int(left() / max(typical, 1e-9)) - 2 * stats.pairs_needed(CONFIDENCE)
+    room = int(left() / max(typical, 1e-9) + 0.5) - 2 * stats.pairs_needed(CONFIDENCE)
     able = room // ROUNDS_A_STAGE - 1  # candidates, beside the default
     if able < 1:
         return Outcome(winner=None, why="there was not enough time to measure it")

@@ -14,7 +14,7 @@ from smolpc.runtime.measuring import Measurer, NotMeasured, Timing
 from smolpc.schema.running import RunSettings
 from smolpc.schema.tuning import Sample, TunedStep, TunedValue
 from smolpc.tune.candidates import Changes, Goal, Group, apply
-from smolpc.tune.race import CandidateFailed, Outcome, proved, race, ratios
+from smolpc.tune.race import FEWEST, CandidateFailed, Outcome, proved, race, ratios
 
 PROMPT, ANSWER = (32, 512), (8, 96)  # tokens of one measurement, fewest and most
 SECONDS = 0.4  # that reading the prompt, and answering, should take in one measurement
@@ -42,22 +42,34 @@ class Tuner:
         self.rng = random.Random(seed)  # noqa: S311 - the order of measurements
         self.values: list[TunedValue] = []
         self.prompt, self.answer = PROMPT[0], ANSWER[0]
-        self.typical = 0.0  # seconds of one measurement
+        self.for_prompt = self.for_answer = 0.0  # seconds for a token
 
     @property
     def changes(self) -> Changes:
         """What is proved so far."""
         return {one.setting: one.value for one in self.values}  # the later one counts
 
-    def timing(self, settings: RunSettings) -> Timing:
+    def work(self, goal: Goal) -> tuple[int, int]:
+        """Tokens of prompt and answer that say something about this goal."""
+        if goal == "decode":
+            return PROMPT[0], self.answer
+        return self.prompt, 1 if goal == "prompt" else self.answer
+
+    def typical(self, goal: Goal) -> float:
+        """Seconds that one measurement takes, by what was measured at first."""
+        prompt, answer = self.work(goal)
+        return prompt * self.for_prompt + answer * self.for_answer
+
+    def timing(self, settings: RunSettings, goal: Goal = "both") -> Timing:
         """One measurement; the context is as small as it may be, except on a GPU, where its
         memory decides what fits."""
         memory = settings.memory
         if not memory.gpu_layers and memory.context > CONTEXT:
             memory = msgspec.structs.replace(memory, context=CONTEXT)
             settings = msgspec.structs.replace(settings, memory=memory)
+        prompt, answer = self.work(goal)
         try:
-            return self.measurer.measure(settings, prompt=self.prompt, answer=self.answer)
+            return self.measurer.measure(settings, prompt=prompt, answer=answer)
         except NotMeasured as error:
             raise CandidateFailed(str(error)) from error
 
@@ -66,18 +78,19 @@ class Tuner:
         Raises CandidateFailed when the default does not run."""
         self.timing(self.start)
         found = self.timing(self.start)
-        for_prompt, for_answer = found.prompt / self.prompt, found.answer / self.answer
-        self.prompt = _within(PROMPT, SECONDS / for_prompt)
-        self.answer = _within(ANSWER, SECONDS / for_answer)
-        self.typical = for_prompt * self.prompt + for_answer * self.answer
+        self.for_prompt, self.for_answer = found.prompt / self.prompt, found.answer / self.answer
+        self.prompt = _within(PROMPT, SECONDS / self.for_prompt)
+        self.answer = _within(ANSWER, SECONDS / self.for_answer)
 
     def run(self, groups: Iterable[Group]) -> Iterator[TunedStep]:
         """Race after race, until there are no more or the time is up. Take the groups from
         here one by one: what is proved counts from then on."""
         waiting = list(groups)
         while waiting:
-            group, share = waiting.pop(0), (self.ends - self.clock()) / (len(waiting) + 1)
-            yield self._race(group, self.clock() + share)
+            group, left = waiting.pop(0), self.ends - self.clock()
+            # An equal share, but no less than a race takes: a few results are better than none.
+            share = max(left / (len(waiting) + 1), FEWEST * self.typical(group.goal))
+            yield self._race(group, self.clock() + min(share, left))
         if len(self.values) > 1:
             yield self._together()
 
@@ -86,14 +99,14 @@ class Tuner:
 
         def seconds(changes: Changes) -> float:
             self.on_measured(group.name)
-            return spent(self.timing(apply(base, changes)), group.goal)
+            return spent(self.timing(apply(base, changes), group.goal), group.goal)
 
         outcome: Outcome[Changes] = race(
             Changes(),
             group.candidates,
             seconds,
             left=lambda: ends - self.clock(),
-            typical=self.typical,
+            typical=self.typical(group.goal),
             rng=self.rng,
         )
         kept = outcome.winner or {}
@@ -107,8 +120,8 @@ class Tuner:
         return TunedStep(group=group.name, why=outcome.why, kept=kept)
 
     def _value(self, setting: str, value: Any, goal: Goal, outcome: Outcome[Changes]) -> TunedValue:
-        tokens = {"decode": self.answer, "prompt": self.prompt, "both": self.prompt + self.answer}
-        count = tokens[goal]
+        prompt, answer = self.work(goal)
+        count = {"decode": answer, "prompt": prompt}.get(goal, prompt + answer)
         return TunedValue(
             setting=setting,
             value=value,

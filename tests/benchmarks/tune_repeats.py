@@ -43,7 +43,7 @@ def once(args: argparse.Namespace, host: Host, lib_dir: str) -> float | None:
         best, ratios = apply(tuner.start, tuner.changes), list[float]()
         for pair in range(args.pairs):
             order = (tuner.start, best) if pair % 2 else (best, tuner.start)
-            times = {id(one): spent(tuner.timing(one), goal) for one in order}
+            times = {id(one): spent(tuner.timing(one, goal), goal) for one in order}
             ratios.append(times[id(tuner.start)] / times[id(best)])
         return statistics.median(ratios)
 

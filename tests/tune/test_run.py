@@ -95,7 +95,7 @@ def test_it_ends_in_time() -> None:
         one = Tuner(engine, START, seconds=seconds, seed=1, clock=lambda e=engine: e.now)
         one.warm_up()
         list(one.run(GROUPS))
-        assert engine.now <= seconds + 3 * one.typical
+        assert engine.now <= seconds + 3 * one.typical("both")
 
 
 def test_a_default_that_does_not_run_is_an_error() -> None:
