@@ -49,6 +49,11 @@ class Request(Value, kw_only=True):
     files: tuple[str, ...] = ()  # texts that the answer may repeat, for speculation only
     reuse: Reuse | None = None  # None: as the engine is set
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same request must get the same answer: nothing is drawn, or by a seed."""
+        return self.sampling.temperature <= 0 or self.sampling.seed is not None
+
 
 class Piece(Value, kw_only=True):
     """A part of the answer, of whole characters."""

@@ -49,7 +49,8 @@ def in_process(args: argparse.Namespace) -> float:
 
 def measure(args: argparse.Namespace) -> float:
     """The in-process side: load, warm up, decode."""
-    settings = RunSettings(memory=FitSettings(context=4096), threads=args.threads)
+    memory = FitSettings(context=4096)
+    settings = RunSettings(memory=memory, threads=args.threads, speculation="off")
     with Engine.open(args.model, artifact=args.artifact, settings=settings) as engine:
         text = engine.loaded().vocabulary.tokens(
             "The quick brown fox jumps over the lazy dog. " * args.depth

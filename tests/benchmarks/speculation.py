@@ -131,39 +131,6 @@ class Library:
         self.readers[card] = reader
         return reader
 
-    def available(self, isbn: str) -> int:
-        """How many copies of a book stand on the shelf."""
-        lent = 0
-        for reader in self.readers.values():
-            for loan in reader.loans:
-                if loan.isbn == isbn:
-                    lent += 1
-        return self.books[isbn].copies - lent
-
-    def lend(self, card: str, isbn: str, today: date) -> Loan:
-        """Give a copy to a reader. Raises LibraryError when that is not possible."""
-        if card not in self.readers:
-            raise LibraryError(f"there is no card {card}")
-        if isbn not in self.books:
-            raise LibraryError(f"there is no book {isbn}")
-        reader = self.readers[card]
-        if not reader.may_borrow(today):
-            raise LibraryError(f"{reader.name} must bring something back first")
-        if self.available(isbn) < 1:
-            raise LibraryError(f"all copies of {self.books[isbn].title} are lent")
-        loan = Loan(isbn=isbn, since=today)
-        reader.loans.append(loan)
-        return loan
-
-    def take_back(self, card: str, isbn: str, today: date) -> float:
-        """Take a copy back and return the fee. Raises LibraryError for a copy never lent."""
-        reader = self.readers[card]
-        for loan in reader.loans:
-            if loan.isbn == isbn:
-                reader.loans.remove(loan)
-                return loan.fee(today)
-        raise LibraryError(f"{reader.name} has no copy of {isbn}")
-
     def reload(self) -> None:
         """Read the books again, after somebody changed the file."""
         self.books = {book.isbn: book for book in load_catalogue(self.folder / "books.json")}
@@ -216,7 +183,7 @@ def main() -> int:
     parser.add_argument("--artifact", type=Path, help="default: the engine of the last setup")
     parser.add_argument("--model", type=Path, help="default: the model of the last setup")
     parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--tokens", type=int, default=400)
+    parser.add_argument("--tokens", type=int, default=300)
     parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=False) or 1)
     parser.add_argument("--mode", choices=["auto", "ngram"], default="auto")
     args = parser.parse_args()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolpc.runtime.busy import RETRY, Pace
+from smolpc.runtime.busy import LOST, RETRY, Pace
 
 
 class Scheduler:
@@ -82,6 +82,6 @@ def test_it_settles_at_what_is_free(threads: int, free: float, step: float) -> N
     used = machine.run(20, step)
     assert all(1 <= count <= threads for count in used)
     settled = machine.pace.now
-    assert settled <= max(1, free + 1)
+    assert settled <= max(1, int(free + LOST)) + 1  # one more may be tried just now
     if free >= threads:
         assert settled == threads

@@ -37,8 +37,7 @@ def way_for(request: Request, default: Reuse) -> Reuse:
     way = request.reuse or default
     if way != "auto":
         return way
-    sampling = request.sampling
-    return "exact" if sampling.temperature <= 0 or sampling.seed is not None else "fast"
+    return "exact" if request.repeatable else "fast"
 
 
 class PrefixReuse:

@@ -12,8 +12,8 @@ from smolpc.schema.running import Request, Speculation
 class Guessing:
     """Makes the drafter for each answer. `mode` may change between two answers.
 
-    "auto" only guesses where the answer is certain to be the same; "ngram" also where the
-    engine rounds batches differently, and says so.
+    "auto" guesses for a repeatable request only where the answer is certain to be the same; for
+    another one, and with "ngram", also where the engine rounds batches differently.
     """
 
     def __init__(self, mode: Speculation, verifier: Verifier, vocabulary: Vocabulary) -> None:
@@ -25,7 +25,7 @@ class Guessing:
         """What guesses tokens for `request`; None: nothing does."""
         if self.mode in ("off", "draft") or not self._verifier.possible:
             return None
-        self._verifier.rounding = self.mode == "ngram"
+        self._verifier.rounding = self.mode == "ngram" or not request.repeatable
         tokens = self._vocabulary.tokens
         texts = [tokens(text) for text in request.files]
         return NgramDrafter(self.pace, self._vocabulary.is_end, texts)
