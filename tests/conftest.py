@@ -7,6 +7,7 @@ A test marked `integration` is free of these fences. A test that talks to a serv
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ import pytest
 
 REAL_CONNECT = socket.socket.connect
 REAL_POPEN = subprocess.Popen
+
+# A test run in the background may have been told to ignore Ctrl-C, and would pass that on to
+# the programs that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Forbidden(AssertionError):
