@@ -19,9 +19,11 @@ import pytest
 REAL_CONNECT = socket.socket.connect
 REAL_POPEN = subprocess.Popen
 
-# A test run in the background may have been told to ignore Ctrl-C, and would pass that on to
-# the programs that it starts.
+# A test run in the background may have been told to ignore Ctrl-C or a closed terminal, and would
+# pass that on to the programs that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Forbidden(AssertionError):

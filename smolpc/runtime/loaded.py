@@ -87,9 +87,14 @@ class Loaded:
         self.bytes, self.layers = placed.total, placed.layers
         pace = pace_for(bound.llama, context, self.settings)
         self.decoder = Decoder(bound, self.handle, context, pace)
-        self.guessing = Guessing(settings.speculation, self.decoder.verifier, self.vocabulary)
         if not placed.weights_on_gpu:
             self.gpu_layers = 0
+        self.guessing = Guessing(
+            settings.speculation,
+            self.decoder.verifier,
+            self.vocabulary,
+            on_gpu=self.gpu_layers > 0,
+        )
         self.prefix = self.decoder.prefix = prefix_for(self)
         backends = {device.name: device.backend for device in bound.devices}
         self.backend = backends[gpus[0]] if self.gpu_layers else "cpu"

@@ -16,19 +16,30 @@ class Guessing:
     another one, and with "ngram", also where the engine rounds batches differently.
     """
 
-    def __init__(self, mode: Speculation, verifier: Verifier, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, mode: Speculation, verifier: Verifier, vocabulary: Vocabulary, *, on_gpu: bool
+    ) -> None:
         self.mode = mode
+        self._on_gpu = on_gpu
         self.pace = Pace()
         self._verifier, self._vocabulary = verifier, vocabulary
 
     def drafter(self, request: Request) -> NgramDrafter | None:
         """What guesses tokens for `request`; None: nothing does."""
-        if self.mode in ("off", "draft") or not self._verifier.possible:
+        if self.mode in ("off", "draft") or self._why_not:
             return None
         self._verifier.rounding = self.mode == "ngram" or not request.repeatable
         tokens = self._vocabulary.tokens
         texts = [tokens(text) for text in request.files]
         return NgramDrafter(self.pace, self._vocabulary.is_end, texts)
+
+    @property
+    def _why_not(self) -> str:
+        if self._on_gpu:  # reading the logits of a batch crashed an engine there
+            return "it is not proved on a GPU yet"
+        if not self._verifier.possible:
+            return "the memory of this model cannot undo a wrong guess"
+        return ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -37,8 +48,8 @@ class Guessing:
             return ("no draft model is used: this version of smolpc cannot do that yet",)
         if self.mode != "ngram":
             return ()
-        if not self._verifier.possible:
-            return ("speculation is off: the memory of this model cannot undo a wrong guess",)
+        if self._why_not:
+            return (f"speculation is off: {self._why_not}",)
         if self._verifier.exact.failed:
             return (
                 "speculation was asked for, and this engine rounds several tokens at once"
