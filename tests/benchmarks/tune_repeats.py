@@ -13,7 +13,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from smolpc import detect
+from smolpc import detect, settings
 from smolpc.runtime import variants
 from smolpc.runtime.choosing import shape_in
 from smolpc.runtime.measuring import Measurer
@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=15, help="measured after each tuning")
     parser.add_argument("--threads", type=int, default=0, help="of the default (0: as usual)")
     args = parser.parse_args()
-    host = detect.host(store=args.artifact)
+    host = detect.host(store=args.artifact, cache_dir=settings.cache_dir())
     lib_dir = artifacts.open_verified(args.artifact).lib_dir
     slower = kept = 0
     for number in range(1, args.times + 1):
