@@ -29,6 +29,7 @@ from smolpc.schema.running import RunSettings
 from smolpc.serve.server import LlamaServer
 
 DECODE, FIRST = 1.0, 0.85  # what we promise: ours / theirs
+PAUSE = 0.5  # seconds; threads of the side that just answered still spin, and would slow the other
 TEXT = "The quick brown fox jumps over the lazy dog while the rain falls on the old town. "
 
 
@@ -100,7 +101,10 @@ def main() -> int:
         rates, firsts = list[float](), list[float]()
         for pair in range(-1, args.repeats):  # the first pair warms up
             sides = (ours, theirs) if pair % 2 else (theirs, ours)
-            found = {side: side.answer(f"{pair + 2}. {TEXT * args.words}") for side in sides}
+            found = {}
+            for side in sides:
+                time.sleep(PAUSE)
+                found[side] = side.answer(f"{pair + 2}. {TEXT * args.words}")
             (first, rate), (other_first, other_rate) = found[ours], found[theirs]
             if pair >= 0:
                 rates.append(rate / other_rate)
