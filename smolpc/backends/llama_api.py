@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from smolpc.backends import sampling
 from smolpc.backends.answer import Event, Usage
 from smolpc.errors import NetworkError, PrerequisiteError, SmolpcError, UsageError
 from smolpc.net.service import Answered, Unreachable
@@ -21,19 +22,12 @@ TOO_LONG = "exceed_context_size_error"
 def body(model: str, request: Request, seed: int) -> tuple[str, dict[str, Any]]:
     """Path and JSON of a request: the conversation goes through the model's chat template,
     a raw prompt does not."""
-    sampling = request.sampling
     most = -1 if request.max_tokens is None else request.max_tokens
     found: dict[str, Any] = {
         "model": model,
         "stream": True,
         "cache_prompt": True,
-        "temperature": sampling.temperature,
-        "top_k": sampling.top_k,
-        "top_p": sampling.top_p,
-        "min_p": sampling.min_p,
-        "repeat_penalty": sampling.repeat_penalty,
-        "repeat_last_n": sampling.repeat_last,
-        "seed": seed,
+        **sampling.fields(request.sampling, seed),
     }
     if request.stop:
         found["stop"] = list(request.stop)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from smolpc.chat.typed import Ask
+from smolpc.runtime.interrupts import termination_raises
 
 KEPT = 1000  # lines of the input history
 
@@ -31,30 +29,12 @@ def is_interactive() -> bool:
 def keyboard(*, private: bool = False) -> Iterator[Ask]:
     """The function that reads a line. `private` neither reads nor writes the history. A request
     to end the process ends the input, while Ctrl-C does not."""
-    with _hang_up_ends_the_input():
+    with termination_raises(EOFError):
         if not is_interactive():
             yield _from_pipe
             return
         with _history(None if private else history_file()):
             yield input
-
-
-@contextlib.contextmanager
-def _hang_up_ends_the_input() -> Iterator[None]:
-    def end(_: int, __: FrameType | None) -> None:
-        raise EOFError
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    wanted = [one for one in known if signal.getsignal(one) is not signal.SIG_IGN]  # nohup
-    before = {one: signal.signal(one, end) for one in wanted}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def _from_pipe(_: str) -> str:

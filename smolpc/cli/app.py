@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from invoke.context import Context
@@ -19,6 +15,7 @@ from invoke.tasks import Task, task
 
 from smolpc.console import Console, human_bytes
 from smolpc.errors import Interrupted, SmolpcError, TrustError
+from smolpc.runtime.interrupts import termination_raises
 from smolpc.schema.report import Checked, Garbage, GcReport, VerifyReport
 
 JSON = "print one JSON object instead of text (schemas: docs/schemas)"
@@ -32,26 +29,6 @@ class Command(Task[Callable[..., None]]):
         found: list[Argument] = super().get_arguments(ignore_unknown_help)
         self.help = texts
         return found
-
-
-@contextlib.contextmanager
-def terminate_like_ctrl_c() -> Iterator[None]:
-    """A service manager's SIGTERM and a closed terminal take the same way out as Ctrl-C."""
-
-    def raise_interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    wanted = [one for one in known if signal.getsignal(one) is not signal.SIG_IGN]  # nohup
-    before = {one: signal.signal(one, raise_interrupt) for one in wanted}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def quiet_exit() -> None:
@@ -81,7 +58,7 @@ def command(
         def run(_: Context, **options: Any) -> None:
             console = Console(json=bool(options.get("json")), events=events)
             try:
-                with terminate_like_ctrl_c():
+                with termination_raises(KeyboardInterrupt):  # the same way out as Ctrl-C
                     function(console, **options)
             except SmolpcError as error:
                 console.error(error)

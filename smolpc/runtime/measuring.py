@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import msgspec
 
 from smolpc import proc
 from smolpc.errors import SmolpcError
-from smolpc.runtime.probe import CRASHES
+from smolpc.runtime.probe import CRASHES, child
 from smolpc.schema.base import Value
 from smolpc.schema.running import RunSettings
 
@@ -74,16 +72,8 @@ class Measurer:
 
     def _child(self, variant: str) -> proc.Dialogue:
         if variant not in self._children:
-            path = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
-            self._children[variant] = proc.Dialogue(
-                # -P: the current folder must not provide modules to the child
-                [
-                    *(sys.executable, "-P", "-m", "smolpc.runtime.measure_child"),
-                    *(*self._arguments, variant),
-                ],
-                env={"PYTHONPATH": os.pathsep.join(path), "PYTHONIOENCODING": "utf-8"},
-                marker=MARKER,
-            )
+            argv, env = child("measure_child", *self._arguments, variant)
+            self._children[variant] = proc.Dialogue(argv, env=env, marker=MARKER)
         return self._children[variant]
 
     def close(self) -> None:

@@ -56,6 +56,16 @@ class Report(Value, kw_only=True):
     model: Loaded | None = None
 
 
+def child(name: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """Command and changes of the environment that run the module `name` of this package in a
+    process of its own."""
+    # -P: the current folder must not provide modules to the child
+    argv = [sys.executable, "-P", "-m", f"smolpc.runtime.{name}", *arguments]
+    here = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    path = os.pathsep.join(filter(None, here))
+    return argv, {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+
+
 def run(
     artifact_dir: Path,
     lib_dir: str,
@@ -70,16 +80,11 @@ def run(
     `what` is tested: "engine", or "model" (see `trust_child`). A crash is `failed`; being
     killed, or taking too long, is `inconclusive`.
     """
-    # -P: the current folder must not provide modules to the child
-    argv = [sys.executable, "-P", "-m", "smolpc.runtime.trust_child"]
-    argv += [what, str(artifact_dir), lib_dir, str(model), str(list(tokens))]
-    here = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    argv, env = child(
+        "trust_child", what, str(artifact_dir), lib_dir, str(model), str(list(tokens))
+    )
     try:
-        done = proc.run(
-            argv,
-            env={"PYTHONPATH": os.pathsep.join(filter(None, here)), "PYTHONIOENCODING": "utf-8"},
-            timeout=timeout,
-        )
+        done = proc.run(argv, env=env, timeout=timeout)
     except proc.TimedOut:
         return _ended("inconclusive", f"{TESTS[what]} took longer than {timeout:g} s")
     lines = [line for line in done.output.splitlines() if line.startswith(MARKER)]

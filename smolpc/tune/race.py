@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from smolpc import stats
 from smolpc.schema.base import Value
@@ -31,12 +31,6 @@ class CandidateFailed(Exception):
     """A setting that the engine refuses or dies of; the race goes on without it."""
 
 
-class Clock(Protocol):
-    """Seconds left for this race."""
-
-    def __call__(self) -> float: ...
-
-
 class Outcome(Value, Generic[C], kw_only=True):
     """`winner` None: the default stays."""
 
@@ -51,7 +45,7 @@ class _Race(Generic[C]):
         self,
         default: C,
         measure: Callable[[C], float],
-        left: Clock,
+        left: Callable[[], float],
         typical: float,
         rng: random.Random,
     ) -> None:
@@ -132,7 +126,7 @@ def race(
     candidates: Sequence[C],
     measure: Callable[[C], float],
     *,
-    left: Clock,
+    left: Callable[[], float],
     typical: float,
     rng: random.Random,
 ) -> Outcome[C]:

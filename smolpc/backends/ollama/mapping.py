@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from smolpc.backends import sampling
 from smolpc.backends.answer import Event, Usage
 from smolpc.backends.protocol import NotHere
 from smolpc.catalog.families import key_of
@@ -79,17 +80,10 @@ def options(
 ) -> dict[str, Any]:
     """Everything about sampling and size. `num_predict` is never without end: an Ollama that
     does not know `shift` would go on for ever."""
-    sampling = request.sampling
     found: dict[str, Any] = {
         "num_ctx": num_ctx,
         "num_predict": num_ctx if request.max_tokens is None else request.max_tokens,
-        "temperature": sampling.temperature,
-        "top_k": sampling.top_k,
-        "top_p": sampling.top_p,
-        "min_p": sampling.min_p,
-        "repeat_penalty": sampling.repeat_penalty,
-        "repeat_last_n": sampling.repeat_last,
-        "seed": seed,
+        **sampling.fields(request.sampling, seed),
     }
     if request.stop:
         found["stop"] = list(dict.fromkeys((*request.stop, *stops)))
