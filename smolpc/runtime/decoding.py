@@ -49,20 +49,13 @@ class Decoder:
         self._batch_size = int(self._llama.llama_n_ubatch(context))
         self.cache = Cache(self._llama, context)
         self.prefix: Prefix = NoReuse()
-        self._likeliest: Any = None  # the sampler that the engine runs by itself
-        self._in_engine = False
-        self.verifier = Verifier(
-            self._llama, model, self.cache, self._check, self._logits_handed_out
-        )
+        self.verifier = Verifier(self._llama, model, self.cache, self._check)
 
     def close(self, free: Callable[[], None]) -> None:
         """Wait for the call that is under way, then `free` the context."""
         self._closed = True
         with self._computing:
             free()
-            if self._likeliest is not None:
-                self._llama.llama_sampler_free(self._likeliest)
-                self._likeliest = None
 
     def require_open(self) -> None:
         """Raise UsageError when the context was freed: the next call would crash."""
@@ -76,7 +69,7 @@ class Decoder:
     def tokens(
         self,
         prompt: Sequence[int],
-        choose: Choose | None,
+        choose: Choose,
         tally: Tally,
         stopped: threading.Event,
         drafter: Drafter | None = None,
@@ -85,10 +78,10 @@ class Decoder:
     ) -> Iterator[int]:
         """The tokens after `prompt`, without end: the caller stops at a limit or end token.
 
-        `choose` None takes the likeliest token; `stopped` ends a prefill early. Where
-        `keep` is given, a full context loses the older half of what follows the first `keep`
-        tokens. `reuse` says how much of the prompt may stay from before. Raises
-        KeyboardInterrupt, SmolpcError, and UsageError when the model is closed meanwhile.
+        `stopped` ends a prefill early. Where `keep` is given, a full context loses the older
+        half of what follows the first `keep` tokens. `reuse` says how much of the prompt may
+        stay from before. Raises KeyboardInterrupt, SmolpcError, and UsageError when the model is
+        closed meanwhile.
         """
         try:
             yield from self._tokens_after(prompt, choose, tally, stopped, drafter, keep, reuse)
@@ -103,7 +96,7 @@ class Decoder:
     def _tokens_after(
         self,
         prompt: Sequence[int],
-        choose: Choose | None,
+        choose: Choose,
         tally: Tally,
         stopped: threading.Event,
         drafter: Drafter | None,
@@ -116,7 +109,6 @@ class Decoder:
         start = now()
         with computing:
             self.require_open()
-            choose = self._attach(choose)
             tally.reused = self.prefill(prompt, stopped, reuse)
             token = choose(-1)
         tally.first_at = now()
@@ -165,36 +157,6 @@ class Decoder:
         count = max(1, (len(self.cache.held) - keep) // 2)
         if self.cache.drop(keep, count):
             tally.shifted += count
-
-    def _attach(self, choose: Choose | None) -> Choose:
-        """Let the engine find the likeliest token itself, or hand out the logits for `choose`."""
-        llama, context = self._llama, self.context
-        if choose is None and not self._in_engine:
-            old = self._likeliest  # a chain can be attached once only
-            params = llama.llama_sampler_chain_default_params()
-            self._likeliest = llama.llama_sampler_chain_init(params)
-            llama.llama_sampler_chain_add(self._likeliest, llama.llama_sampler_init_greedy())
-            llama.llama_set_sampler(context, 0, self._likeliest)
-            if old is not None:
-                llama.llama_sampler_free(old)
-        elif choose is not None and self._in_engine:
-            llama.llama_set_sampler(context, 0, None)
-        self._in_engine = choose is None
-        sample = llama.llama_sampler_sample
-        return choose or (lambda position: int(sample(self._likeliest, context, position)))
-
-    @contextmanager
-    def _logits_handed_out(self) -> Iterator[None]:
-        """Inside, the engine hands out logits also while it finds the likeliest token itself."""
-        in_engine = self._in_engine
-        if in_engine:
-            self._llama.llama_set_sampler(self.context, 0, None)
-            self._in_engine = False
-        try:
-            yield
-        finally:
-            if in_engine:
-                self._attach(None)
 
     def prefill(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 import time
@@ -89,12 +90,7 @@ class Loaded:
         self.decoder = Decoder(bound, self.handle, context, pace)
         if not placed.weights_on_gpu:
             self.gpu_layers = 0
-        self.guessing = Guessing(
-            settings.speculation,
-            self.decoder.verifier,
-            self.vocabulary,
-            on_gpu=self.gpu_layers > 0,
-        )
+        self.guessing = Guessing(settings.speculation, self.decoder.verifier, self.vocabulary)
         self.prefix = self.decoder.prefix = prefix_for(self)
         backends = {device.name: device.backend for device in bound.devices}
         self.backend = backends[gpus[0]] if self.gpu_layers else "cpu"
@@ -104,6 +100,8 @@ class Loaded:
     def _load(self, settings: RunSettings) -> tuple[Any, str]:
         """The context, and what was cut from it; `handle`, `settings` and others are set."""
         bound, llama = self.bound, self.bound.llama
+        # numpy, for the first answer: imported while the engine reads the model
+        threading.Thread(target=importlib.import_module, args=("numpy",), daemon=True).start()
         self.handle = load_model(bound, self.model.path, settings)
         self._closers.append(lambda: llama.llama_model_free(self.handle))
         layers = llama.llama_model_n_layer(self.handle) + 1  # the output layer counts too
@@ -152,7 +150,7 @@ class Loaded:
 
     def chooser(
         self, request: Request, prompt: Sequence[int], seed: int
-    ) -> AbstractContextManager[Choose | None]:
+    ) -> AbstractContextManager[Choose]:
         """What chooses the tokens of one answer, as the request's sampling wants it."""
         return chooser(self.bound, self.vocabulary, self.decoder.context, request, prompt, seed)
 

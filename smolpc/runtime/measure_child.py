@@ -23,6 +23,7 @@ from smolpc.runtime.decoding import Decoder, Tally
 from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.loading import create_context, load_model
 from smolpc.runtime.measuring import MARKER, Failure, Timing, Work
+from smolpc.runtime.sampling import likeliest
 from smolpc.runtime.threadpool import Threadpool
 from smolpc.runtime.vocabulary import Vocabulary
 from smolpc.schema.running import RunSettings
@@ -46,6 +47,7 @@ class _Context:
             raise
         self._close.insert(0, pool.close)
         self.decoder = Decoder(bench.bound, bench.model, handle)
+        self.choose = likeliest(llama, handle, Vocabulary(llama, bench.model))
 
     def close(self) -> None:
         while self._close:
@@ -70,7 +72,7 @@ class Bench:
         context = self._context(work.settings)
         tokens = (self.tokens * (work.prompt // len(self.tokens) + 1))[: work.prompt]
         tally = Tally()
-        answer = context.decoder.tokens(tokens, None, tally, threading.Event())
+        answer = context.decoder.tokens(tokens, context.choose, tally, threading.Event())
         for _ in zip(range(work.answer + 1), answer, strict=False):
             pass
         return Timing(prompt=tally.prefill_seconds, answer=tally.decode_seconds)

@@ -13,7 +13,8 @@ class Vocabulary:
     def __init__(self, llama: Any, model: Any) -> None:
         self._llama = llama
         self._to_piece, self._is_eog = llama.llama_token_to_piece, llama.llama_vocab_is_eog
-        self._buffer = ctypes.create_string_buffer(256)  # reused: this runs for every token
+        self._pieces: dict[int, bytes] = {}  # asked for each token of an answer: see `piece`
+        self._ends: dict[int, bool] = {}
         self.handle = llama.llama_model_get_vocab(model)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.handle)
         self.bos = self._text(llama.llama_vocab_bos(self.handle))
@@ -44,37 +45,37 @@ class Vocabulary:
 
     def is_end(self, token: int) -> bool:
         """Whether the model ends its turn with `token`."""
-        return bool(self._is_eog(self.handle, token))
+        known = self._ends.get(token)
+        if known is None:
+            known = self._ends[token] = bool(self._is_eog(self.handle, token))
+        return known
 
     def piece(self, token: int) -> bytes:
         """The bytes of one token; a part of a character is possible. Control tokens: none."""
-        count = self._to_piece(self.handle, token, self._buffer, len(self._buffer), 0, False)
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._read(token)
+        return known
+
+    def _read(self, token: int) -> bytes:
+        buffer = ctypes.create_string_buffer(256)
+        count = self._to_piece(self.handle, token, buffer, len(buffer), 0, False)
         if count < 0:
-            self._buffer = ctypes.create_string_buffer(-count)
-            count = self._to_piece(self.handle, token, self._buffer, -count, 0, False)
-        return self._buffer.raw[:count]
+            buffer = ctypes.create_string_buffer(-count)
+            count = self._to_piece(self.handle, token, buffer, -count, 0, False)
+        return buffer.raw[:count]
 
 
 class TextStream:
     """Bytes in, whole characters out: a character may be spread over several tokens."""
 
     def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._parts: list[str] = []
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def add(self, piece: bytes) -> str:
         """The text that became complete with `piece`; may be empty."""
-        return self._keep(self._decoder.decode(piece))
+        return self._decode(piece)
 
     def finish(self) -> str:
         """What is left: a replacement character if the last one is incomplete."""
-        return self._keep(self._decoder.decode(b"", final=True))
-
-    def _keep(self, text: str) -> str:
-        if text:
-            self._parts.append(text)
-        return text
-
-    @property
-    def text(self) -> str:
-        return "".join(self._parts)
+        return self._decode(b"", final=True)

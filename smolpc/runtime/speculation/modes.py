@@ -16,11 +16,8 @@ class Guessing:
     another one, and with "ngram", also where the engine rounds batches differently.
     """
 
-    def __init__(
-        self, mode: Speculation, verifier: Verifier, vocabulary: Vocabulary, *, on_gpu: bool
-    ) -> None:
+    def __init__(self, mode: Speculation, verifier: Verifier, vocabulary: Vocabulary) -> None:
         self.mode = mode
-        self._on_gpu = on_gpu
         self.pace = Pace()
         self._verifier, self._vocabulary = verifier, vocabulary
 
@@ -35,8 +32,6 @@ class Guessing:
 
     @property
     def _why_not(self) -> str:
-        if self._on_gpu:  # reading the logits of a batch crashed an engine there
-            return "it is not proved on a GPU yet"
         if not self._verifier.possible:
             return "the memory of this model cannot undo a wrong guess"
         return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 from smolpc.runtime.cache import Cache
@@ -23,16 +22,8 @@ class Verifier:
     not exact (see `exact`).
     """
 
-    def __init__(
-        self,
-        llama: Any,
-        model: Any,
-        cache: Cache,
-        check: Callable[[int], None],
-        logits_handed_out: Callable[[], AbstractContextManager[None]],
-    ) -> None:
+    def __init__(self, llama: Any, model: Any, cache: Cache, check: Callable[[int], None]) -> None:
         self._llama, self._context, self._cache, self._check = llama, cache.context, cache, check
-        self._logits_handed_out = logits_handed_out
         recurrent = llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model)
         self.possible = not recurrent and llama.llama_n_batch(cache.context) > LONGEST
         self.rounding = False
@@ -88,12 +79,11 @@ class Verifier:
         """The logits of each token of `batches`; the context is as before afterwards."""
         row, size = self._llama.llama_get_logits_ith, self._row_bytes
         rows: list[bytes] = []
-        with self._logits_handed_out():
-            try:
-                for batch in batches:
-                    self._compute(batch)
-                    places = range(len(batch))
-                    rows += [ctypes.string_at(row(self._context, i), size) for i in places]
-            finally:
-                self._cache.tidy()
+        try:
+            for batch in batches:
+                self._compute(batch)
+                places = range(len(batch))
+                rows += [ctypes.string_at(row(self._context, i), size) for i in places]
+        finally:
+            self._cache.tidy()
         return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -57,9 +56,7 @@ class Engine:
         )
         self.cache = Cache(self.llama, None)
         self.cache.held[:] = prompt
-        self.verifier = Verifier(
-            self.llama, None, self.cache, self.check, lambda: contextlib.nullcontext()
-        )
+        self.verifier = Verifier(self.llama, None, self.cache, self.check)
 
     def decode(self, context: Any, batch: Batch) -> int:
         self.before = len(self.memory)
