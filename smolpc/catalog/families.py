@@ -57,6 +57,11 @@ def load_families(layers: Sequence[Sequence[Path]]) -> Models:
                 models.manifests[manifest.name] = manifest
                 models.files[manifest.name] = path
         models.names |= names
+    for manifest in models.manifests.values():
+        if manifest.draft and models.find(manifest.draft) is None:
+            what = f"'draft' of {manifest.name} names no model: '{manifest.draft}'"
+            known = did_you_mean(manifest.draft, models.spellings())
+            fail(models.files[manifest.name], what + known)
     return models
 
 
@@ -127,6 +132,7 @@ def _manifest(
         parent=entry.parent,
         origin=entry.origin,
         twins=entry.known_as,
+        draft=model.draft or "",
     )
 
 

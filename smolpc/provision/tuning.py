@@ -10,7 +10,7 @@ from pathlib import Path
 from smolpc.catalog import Catalog
 from smolpc.console import Reporter, human_seconds
 from smolpc.errors import Interrupted, SelfCheckError
-from smolpc.models import storage
+from smolpc.models import lookup, storage
 from smolpc.provision.advice import devices_here
 from smolpc.provision.running import Prepared
 from smolpc.provision.target import catalog_for, host_for
@@ -18,7 +18,7 @@ from smolpc.runtime import variants
 from smolpc.runtime.choosing import running_for, shape_in, wishes_of
 from smolpc.runtime.measuring import Measurer
 from smolpc.runtime.session import Session
-from smolpc.schema.artifact import Artifact
+from smolpc.schema.artifact import Artifact, ModelRecord
 from smolpc.schema.host import Host
 from smolpc.schema.running import RunSettings
 from smolpc.schema.tuning import Tuned, TunedStep, TuneReport, fingerprint
@@ -43,12 +43,16 @@ def tune(
     path = storage.path_of(store.models, record)
     storage.ensure_unchanged(record, path)
     started, steps = time.monotonic(), list[TunedStep]()
+    catalog = catalog_for(chosen)
+    draft = _draft_for(prepared, catalog)
+    drafts = storage.path_of(store.models, draft) if draft else None
     with (
         Session(prepared.config, host).artifact() as (folder, artifact),
-        Measurer(folder, artifact.lib_dir, path) as measurer,
+        Measurer(folder, artifact.lib_dir, path, drafts) as measurer,
         reporter.task(f"Tune {record.name}", total=seconds, unit="s") as task,
     ):
-        settings, waiting = _start(prepared, host, catalog_for(chosen), folder, artifact, kv_types)
+        named = draft.name if draft else ""
+        settings, waiting = _start(prepared, host, catalog, folder, artifact, kv_types, named)
 
         def measured(_: str) -> None:
             reporter.check()
@@ -81,6 +85,22 @@ def tune(
     return TuneReport(model=record.name, tuned=kept, steps=tuple(steps))
 
 
+def _draft_for(prepared: Prepared, catalog: Catalog) -> ModelRecord | None:
+    """The draft model that the user named, or that the registry names if it is installed.
+    Raises UsageError where the user's is not installed."""
+    models, record = Store(prepared.settings.store_path).models, prepared.record
+    known = catalog.models.values()
+    if asked := wishes_of(prepared.report).get("draft_model"):
+        found: ModelRecord | None = lookup.require_installed(models, str(asked.value), known)
+    else:
+        named = {one.draft for one in known if one.file.sha256 == record.sha256 and one.draft}
+        here = (lookup.installed(models, name, known) for name in named)
+        found = next((one for one in here if one is not None), None)
+    if found is not None:
+        storage.ensure_unchanged(found, storage.path_of(models, found))
+    return found
+
+
 def _start(
     prepared: Prepared,
     host: Host,
@@ -88,6 +108,7 @@ def _start(
     folder: Path,
     artifact: Artifact,
     kv_types: bool,
+    draft: str,
 ) -> tuple[RunSettings, tuple[Group, ...]]:
     """The settings without any measurement, and what to measure against them."""
     store = Store(prepared.settings.store_path)
@@ -101,6 +122,7 @@ def _start(
         cpu_variants=variants.usable(folder / artifact.lib_dir),
         layers=len(shape.layers) + 1,
         allow_kv_types=kv_types,
+        draft=draft,
         fixed=frozenset(wishes_of(prepared.report)),
     )
     return running.settings, made

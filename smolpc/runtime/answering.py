@@ -91,7 +91,7 @@ class Answer:
                     choose,
                     self.tally,
                     stopped,
-                    loaded.guessing.drafter(self.request),
+                    loaded.guessing.drafter(self.request, stopped),
                     self.keep,
                     way_for(self.request, loaded.settings.prompt_cache),
                 )

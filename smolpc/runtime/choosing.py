@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from smolpc.gguf import local_file, read_model
+from smolpc.models import lookup
 from smolpc.plan import fit
 from smolpc.plan.running import NAMES, choose
 from smolpc.runtime.devices import Device as Registered
@@ -89,8 +92,16 @@ def running_for(
 
 
 def tuned_for(store: Store, host: Host, artifact: str, model: str) -> Tuned | None:
-    """What `smolpc tune` measured for this model (sha256) with this engine on this machine."""
-    return tunings.find(store, fingerprint(host), artifact, model)
+    """What `smolpc tune` measured for this model (sha256) with this engine on this machine.
+
+    A draft model that was removed since does not count.
+    """
+    tuned = tunings.find(store, fingerprint(host), artifact, model)
+    drafts = [one.value for one in tuned.values if one.setting == "draft_model"] if tuned else []
+    if tuned is None or all(lookup.installed(store.models, str(name)) for name in drafts):
+        return tuned
+    left = tuple(one for one in tuned.values if one.setting not in ("draft_model", "speculation"))
+    return msgspec.structs.replace(tuned, values=left)
 
 
 def sampling_for(report: Iterable[Setting]) -> tuple[Sampling, tuple[Reason, ...]]:

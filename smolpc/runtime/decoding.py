@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -75,7 +75,7 @@ class Decoder:
         drafter: Drafter | None = None,
         keep: int | None = None,
         reuse: Reuse = "auto",
-    ) -> Iterator[int]:
+    ) -> Generator[int, None, None]:
         """The tokens after `prompt`, without end: the caller stops at a limit or end token.
 
         `stopped` ends a prefill early. Where `keep` is given, a full context loses the older

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 from smolpc.console import human_bytes
 from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.runtime.options import Options, Prompt, as_request
+from smolpc.runtime.settings import draft_settings
 from smolpc.runtime.stream import AsyncStream, Stream
 from smolpc.schema.running import Message, Request, RunSettings
 
@@ -179,7 +180,35 @@ class Engine:
                 allow_cpu_fallback=self._allow_cpu,
             )
 
-        return place(load, wanted, Smaller(self.bound, model, lambda: self._session.host))
+        loaded = place(load, wanted, Smaller(self.bound, model, lambda: self._session.host))
+        if (draft := self._draft_for(wanted)) is not None:
+            try:
+                self._add_draft(loaded, draft)
+            except BaseException:
+                loaded.close()
+                raise
+        return loaded
+
+    def _draft_for(self, settings: RunSettings) -> Model | None:
+        """The model that guesses for another one with these settings."""
+        wanted = settings.speculation == "draft" and settings.draft_model
+        return self._session.model(settings.draft_model) if wanted else None
+
+    def _add_draft(self, loaded: Loaded, draft: Model) -> None:
+        """On the GPU, where all of `loaded` is there and the memory suffices."""
+        from smolpc.runtime.loaded import Loaded
+        from smolpc.runtime.placing import place
+
+        settings = draft_settings(loaded.settings, loaded.all_on_gpu)
+        loaded.draft_with(
+            place(
+                lambda tried, steps: Loaded(
+                    self.bound, self.artifact, draft, tried, steps, threads_of=loaded
+                ),
+                settings,
+                lambda _: None,
+            )
+        )
 
     def _make_room(self, model: Model, settings: RunSettings) -> None:
         """Unload what was not used for longest until `model` fits."""
@@ -188,6 +217,8 @@ class Engine:
         from smolpc.runtime import memory
 
         need = memory.needed(model.path, settings.memory)
+        if (draft := self._draft_for(settings)) is not None:
+            need += memory.needed(draft.path, draft_settings(settings, False).memory)
         while (over := self._over(need)) > 0:
             if (oldest := self._oldest_idle()) is not None:
                 self.unload(oldest)

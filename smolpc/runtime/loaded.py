@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 import msgspec
 
-from smolpc.errors import PrerequisiteError
+from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.runtime import placement
 from smolpc.runtime.answering import Answer
 from smolpc.runtime.bindings import Bound
@@ -24,9 +24,10 @@ from smolpc.runtime.decoding import Decoder
 from smolpc.runtime.devices import missing_gpu_backends
 from smolpc.runtime.loading import create_context, load_model
 from smolpc.runtime.prefix.opening import prefix_for
-from smolpc.runtime.sampling import Choose, chooser
+from smolpc.runtime.sampling import Choose, chooser, likeliest
 from smolpc.runtime.settings import fit_context
-from smolpc.runtime.speculation.modes import Guessing
+from smolpc.runtime.speculation.draft import same_tokens
+from smolpc.runtime.speculation.modes import Draft, Guessing
 from smolpc.runtime.stream import Stream
 from smolpc.runtime.threadpool import Threadpool
 from smolpc.runtime.turns import Turns
@@ -54,11 +55,15 @@ class Loaded:
     `gpu_layers` -1 all; `self.settings` has what they became. A GPU that was asked for and is
     not used is a PrerequisiteError, with `allow_cpu_fallback` a note in every result. Raises
     UsageError, TrustError or PrerequisiteError.
+
+    `threads_of`: a model that computes at other times only, whose threads serve this one too;
+    two pools on the same cores would spin against each other. It must be closed later.
     """
 
     context: int  # tokens
     settings: RunSettings  # as they became
     vocabulary: Vocabulary
+    pool: Threadpool
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class Loaded:
         notes: tuple[str, ...] = (),
         *,
         allow_cpu_fallback: bool = False,
+        threads_of: Loaded | None = None,
     ) -> None:
         start = time.perf_counter()
         self.bound, self.artifact, self.model = bound, artifact, model
@@ -78,14 +84,14 @@ class Loaded:
         self._closers: list[Callable[[], None]] = []
         try:
             with _loading, bound.log.recording() as lines:
-                context, cut = self._load(settings)
+                context, cut = self._load(settings, threads_of)
             placed = placement.read(lines)
             gpus = placement.used(bound.devices, settings)
             lost = self._gpu_lost(settings.memory.gpu_layers, gpus, placed, allow_cpu_fallback)
         except BaseException:
             self._free()
             raise
-        self.bytes, self.layers = placed.total, placed.layers
+        self.bytes, self.layers = placed.total, placed.layers  # bytes: with a draft model
         pace = pace_for(bound.llama, context, self.settings)
         self.decoder = Decoder(bound, self.handle, context, pace)
         if not placed.weights_on_gpu:
@@ -97,7 +103,7 @@ class Loaded:
         self.notes = notes + tuple(note for note in (cut, lost, self._openvino_note()) if note)
         self.load_seconds = time.perf_counter() - start
 
-    def _load(self, settings: RunSettings) -> tuple[Any, str]:
+    def _load(self, settings: RunSettings, threads_of: Loaded | None) -> tuple[Any, str]:
         """The context, and what was cut from it; `handle`, `settings` and others are set."""
         bound, llama = self.bound, self.bound.llama
         # numpy, for the first answer: imported while the engine reads the model
@@ -117,9 +123,13 @@ class Loaded:
         self.settings = msgspec.structs.replace(settings, memory=memory)
         context = create_context(bound, self.handle, self.settings)
         self._closers.append(lambda: llama.llama_free(context))
-        folder = bound.folder / self.artifact.lib_dir
-        pool = Threadpool(bound, folder, context, settings.threads, settings.batch_threads)
-        self._closers.insert(1, pool.close)  # closed after the context that uses it
+        if threads_of is not None:
+            threads_of.pool.attach(context)
+        else:
+            folder = bound.folder / self.artifact.lib_dir
+            counts = settings.threads, settings.batch_threads
+            self.pool = Threadpool(bound, folder, context, *counts)
+            self._closers.insert(1, self.pool.close)  # closed after the context that uses it
         self.vocabulary = Vocabulary(llama, self.handle)
         return context, cut
 
@@ -144,6 +154,11 @@ class Loaded:
         return f"the GPU is not used, so the processor does the work: {why}" if why else ""
 
     @property
+    def all_on_gpu(self) -> bool:
+        """Whether every layer is on a GPU, the output layer too."""
+        return self.gpu_layers > int(self.bound.llama.llama_model_n_layer(self.handle))
+
+    @property
     def busy(self) -> bool:
         """Whether an answer is under way that somebody still reads."""
         return any(not stream.done for stream in self.streams)
@@ -153,6 +168,22 @@ class Loaded:
     ) -> AbstractContextManager[Choose]:
         """What chooses the tokens of one answer, as the request's sampling wants it."""
         return chooser(self.bound, self.vocabulary, self.decoder.context, request, prompt, seed)
+
+    def draft_with(self, draft: Loaded) -> None:
+        """Let `draft`, which shares this one's threads, guess tokens; it is closed with this one.
+
+        Raises UsageError when its tokens are others; it is closed then, too.
+        """
+        self._closers.append(draft.close)
+        self.bytes += draft.bytes
+        if not same_tokens(self.vocabulary, draft.vocabulary):
+            raise UsageError(
+                f"{draft.model.name} cannot draft for {self.model.name}",
+                why="their tokens are not the same: both must belong to one family",
+                next_step="smolpc config.unset draft_model",
+            )
+        choose = likeliest(self.bound.llama, draft.decoder.context, draft.vocabulary)
+        self.guessing.draft = Draft(draft.decoder, choose)
 
     def prompt_text(self, request: Request) -> tuple[str, str]:
         """What the model reads for `request`, and a note when its template was not used."""

@@ -1,6 +1,6 @@
 """The child that measures engine settings: a line of JSON in, a line of JSON out.
 
-    python -m smolpc.runtime.measure_child ARTIFACT_DIR LIB_DIR MODEL CPU_VARIANT
+    python -m smolpc.runtime.measure_child ARTIFACT_DIR LIB_DIR MODEL DRAFT_MODEL CPU_VARIANT
 
 It is a process of its own because settings may crash the engine, and because a process can
 use one CPU library only. The model stays loaded between two questions; contexts too.
@@ -17,37 +17,69 @@ from typing import Any
 
 import msgspec
 
-from smolpc.errors import SmolpcError
-from smolpc.runtime.bindings import bind
+from smolpc.errors import SmolpcError, UsageError
+from smolpc.runtime.bindings import Bound, bind
 from smolpc.runtime.decoding import Decoder, Tally
 from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.loading import create_context, load_model
 from smolpc.runtime.measuring import MARKER, Failure, Timing, Work
+from smolpc.runtime.prefix.reuse import PrefixReuse
 from smolpc.runtime.sampling import likeliest
+from smolpc.runtime.settings import draft_settings
+from smolpc.runtime.speculation.draft import same_tokens
+from smolpc.runtime.speculation.modes import Draft, Guessing
 from smolpc.runtime.threadpool import Threadpool
 from smolpc.runtime.vocabulary import Vocabulary
-from smolpc.schema.running import RunSettings
+from smolpc.schema.running import Request, RunSettings
 
 CONTEXTS = 2  # kept: the default's and the candidate's; on a GPU, one
+QUESTION = """Question: Write a Python program that reads a file of names and marks, and prints the
+mean of each pupil. Then explain in a few sentences how it works.
+
+Answer: """
 TEXT = "def add(numbers):\n    return sum(numbers)  # the quick brown fox jumps over it\n"
 
 
 class _Context:
-    """A context with its threads and its loop."""
+    """A context with its threads, its loop and its guesses."""
 
     def __init__(self, bench: Bench, settings: RunSettings) -> None:
-        llama = bench.bound.llama
-        handle = create_context(bench.bound, bench.model, settings)
-        self._close: list[Callable[[], None]] = [lambda: llama.llama_free(handle)]
+        bound, self._close = bench.bound, list[Callable[[], None]]()
         try:
+            handle = self._context(bound, bench.model, settings)
             threads = settings.threads, settings.batch_threads
-            pool = Threadpool(bench.bound, bench.libraries, handle, *threads)
+            pool = Threadpool(bound, bench.libraries, handle, *threads)
+            self._close.insert(0, pool.close)
+            vocabulary = Vocabulary(bound.llama, bench.model)
+            self.decoder = Decoder(bound, bench.model, handle)
+            self.choose = likeliest(bound.llama, handle, vocabulary)
+            self.guessing = Guessing(settings.speculation, self.decoder.verifier, vocabulary)
+            if settings.speculation == "draft":
+                self.guessing.draft = self._draft(bench, settings, pool, vocabulary)
         except BaseException:
             self.close()
             raise
-        self._close.insert(0, pool.close)
-        self.decoder = Decoder(bench.bound, bench.model, handle)
-        self.choose = likeliest(llama, handle, Vocabulary(llama, bench.model))
+
+    def _context(self, bound: Bound, model: Any, settings: RunSettings) -> Any:
+        handle = create_context(bound, model, settings)
+        self._close.append(lambda: bound.llama.llama_free(handle))
+        return handle
+
+    def _draft(
+        self, bench: Bench, main: RunSettings, pool: Threadpool, vocabulary: Vocabulary
+    ) -> Draft:
+        """Raises UsageError when the tokens of the draft model are others."""
+        bound, settings = bench.bound, draft_settings(main, main.memory.gpu_layers > 0)
+        model = load_model(bound, bench.draft, settings)
+        self._close.insert(0, lambda: bound.llama.llama_model_free(model))
+        handle = self._context(bound, model, settings)
+        pool.attach(handle)
+        own = Vocabulary(bound.llama, model)
+        if not same_tokens(vocabulary, own):
+            raise UsageError(f"the tokens of {bench.draft.name} are others")
+        decoder = Decoder(bound, model, handle)
+        decoder.prefix = PrefixReuse(bound.llama, model, None)
+        return Draft(decoder, likeliest(bound.llama, handle, own))
 
     def close(self) -> None:
         while self._close:
@@ -57,22 +89,28 @@ class _Context:
 class Bench:
     """One model of one engine, measured with changing settings."""
 
-    def __init__(self, folder: Path, lib_dir: str, model: Path, cpu_variant: str) -> None:
+    def __init__(
+        self, folder: Path, lib_dir: str, model: Path, draft: Path, cpu_variant: str
+    ) -> None:
         self.libraries = folder / lib_dir
         self.bound = bind(folder, lib_dir, cpu_variant=cpu_variant)
-        self.path = model
+        self.path, self.draft = model, draft
         self.model: Any = None
         self.placed: object = None  # where the loaded model lies
         self.contexts: OrderedDict[bytes, _Context] = OrderedDict()
         self.tokens: list[int] = []
+        self.question: list[int] = []
 
     def measure(self, work: Work) -> Timing:
         """Read a prompt and answer, as a user's question would. Raises SmolpcError."""
         self._place(work.settings)
         context = self._context(work.settings)
         tokens = (self.tokens * (work.prompt // len(self.tokens) + 1))[: work.prompt]
-        tally = Tally()
-        answer = context.decoder.tokens(tokens, context.choose, tally, threading.Event())
+        tally, stopped, drafter = Tally(), threading.Event(), None
+        if work.real:
+            tokens = self.question
+            drafter = context.guessing.drafter(Request(), stopped)
+        answer = context.decoder.tokens(tokens, context.choose, tally, stopped, drafter)
         for _ in zip(range(work.answer + 1), answer, strict=False):
             pass
         return Timing(prompt=tally.prefill_seconds, answer=tally.decode_seconds)
@@ -86,7 +124,8 @@ class Bench:
         self.close()
         self.model = load_model(self.bound, self.path, settings)
         self.placed = placed
-        self.tokens = Vocabulary(self.bound.llama, self.model).tokens(TEXT)
+        vocabulary = Vocabulary(self.bound.llama, self.model)
+        self.tokens, self.question = vocabulary.tokens(TEXT), vocabulary.tokens(QUESTION)
 
     def _context(self, settings: RunSettings) -> _Context:
         key = msgspec.json.encode(settings)
@@ -118,12 +157,12 @@ def answer(bench: Bench, line: str) -> Timing | Failure:
 
 
 def main() -> None:
-    folder, lib_dir, model, cpu_variant = sys.argv[1:]
+    folder, lib_dir, model, draft, variant = sys.argv[1:]
     bench: Any = None
     with ctrl_c_noted():  # the parent decides when it is over
         for line in sys.stdin:
             try:
-                bench = bench or Bench(Path(folder), lib_dir, Path(model), cpu_variant)
+                bench = bench or Bench(Path(folder), lib_dir, Path(model), Path(draft), variant)
                 found: Timing | Failure = answer(bench, line)
             except SmolpcError as error:  # the engine does not load
                 found = Failure(error=str(error))

@@ -17,11 +17,13 @@ SLOWEST = 600.0  # seconds for one measurement, loading the model included
 
 
 class Work(Value, kw_only=True):
-    """One question: read `prompt` tokens, then compute `answer` tokens, one by one."""
+    """One question: read `prompt` tokens, then compute `answer` tokens, one by one. `real`:
+    answer a question instead, with the guesses that the settings allow."""
 
     settings: RunSettings
     prompt: int
     answer: int
+    real: bool = False
 
 
 class Timing(Value, tag=True, kw_only=True):
@@ -40,19 +42,24 @@ class NotMeasured(Exception):
 
 
 class Measurer:
-    """Measures one model with one engine. A child that died is started again.
+    """Measures one model with one engine. A child that died is started again. `draft` is the
+    model that guesses where settings say so.
 
     The caller has verified the artifact's files and the model.
     """
 
-    def __init__(self, artifact_dir: Path, lib_dir: str, model: Path) -> None:
-        self._arguments = (str(artifact_dir), lib_dir, str(model))
+    def __init__(
+        self, artifact_dir: Path, lib_dir: str, model: Path, draft: Path | None = None
+    ) -> None:
+        self._arguments = (str(artifact_dir), lib_dir, str(model), str(draft or ""))
         self._children: dict[str, proc.Dialogue] = {}
 
-    def measure(self, settings: RunSettings, *, prompt: int, answer: int) -> Timing:
+    def measure(
+        self, settings: RunSettings, *, prompt: int, answer: int, real: bool = False
+    ) -> Timing:
         """Raises NotMeasured."""
         variant = settings.cpu_variant
-        work = Work(settings=settings, prompt=prompt, answer=answer)
+        work = Work(settings=settings, prompt=prompt, answer=answer, real=real)
         try:
             text = self._child(variant).ask(msgspec.json.encode(work).decode(), SLOWEST)
         except proc.TimedOut:

@@ -51,7 +51,7 @@ def as_request(prompt: Prompt, options: Options) -> Request:
         if name in given:
             given[name] = tuple(given[name])
     sampling = {name: given.pop(name) for name in Sampling.__struct_fields__ if name in given}
-    unknown = set(given) - set(Request.__struct_fields__)
+    unknown = set(given) - (set(Request.__struct_fields__) - {"sampling"})
     if unknown:
         raise UsageError(
             f"generate has no option {', '.join(sorted(unknown))}",

@@ -55,15 +55,15 @@ def likeliest(llama: Any, context: Any, vocabulary: Vocabulary) -> Choose:
     """
     import numpy as np
 
-    size, logits_at = llama.llama_vocab_n_tokens(vocabulary.handle), llama.llama_get_logits_ith
-    address_of, row_type = ctypes.addressof, ctypes.c_float * size
+    logits_at, address_of = llama.llama_get_logits_ith, ctypes.addressof
+    row_type = ctypes.c_float * vocabulary.size
     rows: dict[int, Any] = {}  # by address: the engine writes to the same memory again
 
     def choose(position: int) -> int:
         address = address_of(logits_at(context, position).contents)
         row = rows.get(address)
         if row is None:
-            row = rows[address] = np.frombuffer(row_type.from_address(address), np.float32)
+            row = rows[address] = np.ctypeslib.as_array(row_type.from_address(address))
         return int(row.argmax())
 
     return choose
@@ -116,9 +116,8 @@ class _Samplers:
 
     def penalties(self, wanted: Sampling, prompt: Sequence[int]) -> Any:
         """The repeat penalty, which has seen the end of the prompt."""
-        size = self.llama.llama_vocab_n_tokens(self._vocabulary.handle)
         link = self.llama.llama_sampler_init_penalties(
-            size, wanted.repeat_last, wanted.repeat_penalty, 0.0, 0.0
+            self._vocabulary.size, wanted.repeat_last, wanted.repeat_penalty, 0.0, 0.0
         )
         for token in prompt[-wanted.repeat_last :]:
             self.llama.llama_sampler_accept(link, token)

@@ -1,6 +1,11 @@
-"""The context of settings that were made by hand; `plan.running` chooses it otherwise."""
+"""Settings that `plan.running` does not choose: a context by hand, and those of a draft model."""
 
 from __future__ import annotations
+
+import msgspec
+
+from smolpc.schema.fit import FitSettings
+from smolpc.schema.running import RunSettings
 
 DEFAULT_CONTEXT = 4096  # tokens
 
@@ -22,3 +27,21 @@ def fit_context(asked: int | None, trained: int) -> tuple[int, str]:
             " the model was not trained for more"
         )
     return asked, ""
+
+
+def draft_settings(main: RunSettings, on_gpu: bool) -> RunSettings:
+    """How the model runs that drafts for one with the settings `main`: it reads the same text."""
+    memory = main.memory
+    return msgspec.structs.replace(
+        main,
+        memory=FitSettings(
+            context=memory.context,
+            gpu_layers=-1 if on_gpu else 0,
+            batch=memory.batch,
+            ubatch=memory.ubatch,
+            flash=memory.flash,
+        ),
+        speculation="off",
+        draft_model="",
+        prompt_cache_limit=0,
+    )

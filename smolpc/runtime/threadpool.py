@@ -31,7 +31,7 @@ class ThreadpoolParams(ctypes.Structure):
 
 
 class Threadpool:
-    """`threads` threads attached to one context, which must be freed before `close`.
+    """`threads` threads attached to a context, which must be freed before `close`.
 
     Prompts are read by `batch_threads` threads (0: the same); where that is another number
     they have a pool of their own. The engine lets the pool sleep that it does not use.
@@ -41,7 +41,7 @@ class Threadpool:
         self, bound: Bound, lib_dir: Path, context: Any, threads: int, batch_threads: int = 0
     ) -> None:
         self._base = ctypes.CDLL(str(libraries.find(lib_dir, "ggml-base")))
-        llama = ctypes.CDLL(str(libraries.find(lib_dir, "llama")))
+        self._llama = ctypes.CDLL(str(libraries.find(lib_dir, "llama")))
         self._new = CFUNCTYPE(c_void_p, POINTER(ThreadpoolParams))(
             bound.ggml.cpu_function("ggml_threadpool_new")
         )
@@ -53,8 +53,12 @@ class Threadpool:
         except BaseException:
             self.close()
             raise
+        self.attach(context)
+
+    def attach(self, context: Any) -> None:
+        """Let `context` use these threads too. Only one of the contexts may compute at a time."""
         batch = self._pools[1] if len(self._pools) > 1 else None
-        llama.llama_attach_threadpool(c_void_p(context), self._pools[0], batch)
+        self._llama.llama_attach_threadpool(c_void_p(context), self._pools[0], batch)
 
     def _pool(self, threads: int) -> c_void_p:
         params = ThreadpoolParams()

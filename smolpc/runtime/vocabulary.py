@@ -17,11 +17,13 @@ class Vocabulary:
         self._ends: dict[int, bool] = {}
         self.handle = llama.llama_model_get_vocab(model)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.handle)
-        self.bos = self._text(llama.llama_vocab_bos(self.handle))
-        self.eos = self._text(llama.llama_vocab_eos(self.handle))
+        self.size = int(llama.llama_vocab_n_tokens(self.handle))
+        self.bos = self.text(llama.llama_vocab_bos(self.handle))
+        self.eos = self.text(llama.llama_vocab_eos(self.handle))
 
-    def _text(self, token: int) -> str:
-        if token < 0:  # LLAMA_TOKEN_NULL: the model has no such token
+    def text(self, token: int) -> str:
+        """The spelling of a token in the model's file; "" for one that the model does not have."""
+        if token < 0:  # LLAMA_TOKEN_NULL
             return ""
         return (self._llama.llama_vocab_get_text(self.handle, token) or b"").decode()
 

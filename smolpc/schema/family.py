@@ -60,6 +60,7 @@ class FamilyModel(Value, kw_only=True):
     license: License | None = None  # default: the family's
     purposes: tuple[Purpose, ...] | None = None  # default: the family's
     architecture: Architecture | None = None
+    draft: Alias | None = None  # a small model with the same tokens that may guess for this one
     files: tuple[FamilyFile, ...]
 
 

@@ -148,6 +148,7 @@ class ModelManifest(Value, kw_only=True):
     parent: Sha256 | None = None  # the model that this one was quantized from
     origin: str = ""  # for people: "imported from Ollama (llama3.2:1b)"
     twins: tuple[Twin, ...] = ()
+    draft: str = ""  # name of a small model with the same tokens that may guess for this one
 
     @property
     def short(self) -> str:

@@ -17,7 +17,8 @@ from smolpc.schema.host import Cpu
 from smolpc.schema.running import RunSettings
 
 Changes = dict[str, Any]  # name of a setting -> value
-Goal = Literal["decode", "prompt", "both"]  # which seconds must get fewer
+# Which seconds must get fewer; "text": of an answer to a real question, guesses included.
+Goal = Literal["decode", "prompt", "both", "text"]
 
 UBATCHES = (512, 1024, 256, 128)  # tokens computed at once while reading the prompt
 AROUND = (1, 2, 4)  # GPU layers fewer than what fits
@@ -50,6 +51,7 @@ def groups(
     cpu_variants: Sequence[str] = (),
     layers: int = 0,
     allow_kv_types: bool = False,
+    draft: str = "",
     fixed: frozenset[str] = frozenset(),
 ) -> tuple[Group, ...]:
     """Everything to measure for a start of `settings`.
@@ -57,6 +59,7 @@ def groups(
     `cpu_variants`: CPU libraries of an all-variants engine that this processor can run, the
     loader's own choice first. `layers`: of the model, the output layer counted.
     `allow_kv_types`: the user asked for a smaller cache, which changes answers a little.
+    `draft`: an installed model that may guess tokens for this one.
     `fixed`: settings that the user chose, which are not measured.
     """
     memory = settings.memory
@@ -83,6 +86,10 @@ def groups(
             ["off"] if memory.flash != "off" else ["on"],
         ),
     ]
+    if draft and settings.speculation == "auto":
+        named = {} if settings.draft_model else {"draft_model": draft}
+        pair = {"speculation": "draft", **named}
+        made.append(Group(name="draft model", goal="text", candidates=(pair,)))
     if allow_kv_types:
         kinds = [kind for kind in KV_TYPES if kind != memory.kv_type]
         made.append(_group("cache type", "both", "kv_type", kinds))
@@ -93,10 +100,6 @@ def groups(
 
 def _group(name: str, goal: Goal, field: str, values: Sequence[Any]) -> Group:
     return Group(name=name, goal=goal, candidates=tuple({field: value} for value in values))
-
-
-def _other_flash(now: str) -> list[str]:
-    return ["on"] if now == "off" else ["off"]
 
 
 def _threads(now: int, cpu: Cpu) -> list[int]:

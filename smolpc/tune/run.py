@@ -51,7 +51,7 @@ class Tuner:
 
     def work(self, goal: Goal) -> tuple[int, int]:
         """Tokens of prompt and answer that say something about this goal."""
-        if goal == "decode":
+        if goal in ("decode", "text"):
             return PROMPT[0], self.answer
         return self.prompt, 1 if goal == "prompt" else self.answer
 
@@ -69,7 +69,8 @@ class Tuner:
             settings = msgspec.structs.replace(settings, memory=memory)
         prompt, answer = self.work(goal)
         try:
-            return self.measurer.measure(settings, prompt=prompt, answer=answer)
+            real = goal == "text"
+            return self.measurer.measure(settings, prompt=prompt, answer=answer, real=real)
         except NotMeasured as error:
             raise CandidateFailed(str(error)) from error
 
@@ -121,11 +122,11 @@ class Tuner:
 
     def _value(self, setting: str, value: Any, goal: Goal, outcome: Outcome[Changes]) -> TunedValue:
         prompt, answer = self.work(goal)
-        count = {"decode": answer, "prompt": prompt}.get(goal, prompt + answer)
+        count = {"decode": answer, "text": answer, "prompt": prompt}.get(goal, prompt + answer)
         return TunedValue(
             setting=setting,
             value=value,
-            rate=goal,
+            rate="decode" if goal == "text" else goal,
             gain=outcome.gain - 1,
             noise=stats.spread([before for before, _ in outcome.pairs]),
             samples=tuple(
@@ -153,7 +154,7 @@ class Tuner:
 
 def spent(timing: Timing, goal: Goal) -> float:
     """The seconds that this goal is about."""
-    parts = {"decode": timing.answer, "prompt": timing.prompt}
+    parts = {"decode": timing.answer, "text": timing.answer, "prompt": timing.prompt}
     return parts.get(goal, timing.prompt + timing.answer)
 
 

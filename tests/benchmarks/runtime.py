@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from smolpc import files
+from smolpc.models import storage
 from smolpc.store import Store
 from smolpc.store.generations import require_current
 
@@ -27,6 +29,13 @@ def part(name: str, *arguments: object, env: dict[str, str] | None = None) -> tu
     print(f"\n== {name} {' '.join(map(str, arguments))}", flush=True)
     argv = [sys.executable, str(HERE / f"{name}.py"), *map(str, arguments)]
     return name, subprocess.run(argv, env={**os.environ, **(env or {})}, check=False).returncode
+
+
+def name_of(store: Store, model: Path) -> str:
+    """The stored model with these bytes; only for such prompts are kept on the disk."""
+    digest = files.sha256_file(model)
+    records = storage.installed(store.models)
+    return next((record.name for record in records if record.sha256 == digest), "")
 
 
 def main() -> int:
@@ -45,7 +54,10 @@ def main() -> int:
         results.append((model, *part("decode_rate", *both)))
         results.append((model, *part("against_server", *both, "--server", args.server)))
         results.append((model, *part("speculation", *both)))
-        results.append((model, *part("prefix_restart", "--model", model, env=env)))
+        if name := name_of(store, model):
+            results.append((model, *part("prefix_restart", "--model", name, env=env)))
+        else:
+            print(f"\n{model} is not in the store (smolpc models.add): nothing is kept of it")
     if args.tunings:
         both = ("--artifact", artifact, "--model", args.model[0])
         results.append((args.model[0], *part("tune_repeats", *both, "--times", args.tunings)))

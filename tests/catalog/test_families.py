@@ -266,6 +266,11 @@ def problem(folder: Path) -> str:
             "name: mine\ndefault_tag: 1bb\n",
             "mine.yaml:2: 'default_tag' names no model: '1bb'; did you mean '1b'?",
         ),
+        (
+            "context_length: ",
+            "draft: tiny\n    context_length: ",
+            "'draft' of mine-1b-q4_k_m names no model: 'tiny'",
+        ),
         ("license: {id: MIT}\n", "", "mine.yaml:3: mine-1b has no license"),
         (
             "https://example.org",

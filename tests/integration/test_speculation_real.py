@@ -191,7 +191,7 @@ def second_tokens(
     """How often each text was the answer's second token, which the draft guessed first."""
     prompt = loaded.vocabulary.tokens("My favourite animal is the")
     drafter = Forced(draft) if draft else None
-    monkeypatch.setattr(loaded.guessing, "drafter", lambda request: drafter)
+    monkeypatch.setattr(loaded.guessing, "drafter", lambda *_: drafter)
     said: Counter[str] = Counter()
     for seed in seeds:
         sampling = Sampling(temperature=1.0, top_k=8, seed=seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,3 +75,18 @@ def test_a_smaller_cache_is_measured_only_when_asked_for() -> None:
     cpu = Cpu(arch="x86_64", physical_cores=4, logical_cores=4, usable_cores=4)
     assert "cache type" not in [group.name for group in groups(start, cpu)]
     assert "cache type" in [group.name for group in groups(start, cpu, allow_kv_types=True)]
+
+
+@given(cpus, settings)
+def test_a_draft_model_is_measured_where_the_user_left_speculation_open(
+    cpu: Cpu, start: RunSettings
+) -> None:
+    (found,) = [one for one in groups(start, cpu, draft="small") if one.name == "draft model"]
+    assert found.candidates == ({"speculation": "draft", "draft_model": "small"},)
+    changed = apply(start, found.candidates[0])
+    assert (changed.speculation, changed.draft_model) == ("draft", "small")
+    named = msgspec.structs.replace(start, draft_model="small")
+    (found,) = [one for one in groups(named, cpu, draft="small") if one.name == "draft model"]
+    assert found.candidates == ({"speculation": "draft"},)  # the name is the user's own
+    off = msgspec.structs.replace(start, speculation="off")
+    assert "draft model" not in [one.name for one in groups(off, cpu, draft="small")]

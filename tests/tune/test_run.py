@@ -12,11 +12,12 @@ import pytest
 from smolpc.runtime.measuring import NotMeasured, Timing
 from smolpc.schema.fit import FitSettings
 from smolpc.schema.running import RunSettings
-from smolpc.tune.candidates import Group, apply
+from smolpc.tune.candidates import Goal, Group, apply
 from smolpc.tune.race import CandidateFailed
 from smolpc.tune.run import Tuner, spent
 
 START = RunSettings(memory=FitSettings(context=4096), threads=4)
+GOALS: tuple[Goal, ...] = ("prompt", "decode", "text", "both")
 Rates = Callable[[RunSettings], tuple[float, float]]  # prompt and answer, tokens a second
 GROUPS = (
     Group(name="threads", goal="decode", candidates=({"threads": 2}, {"threads": 6})),
@@ -31,7 +32,9 @@ class Engine:
     def __init__(self, rates: Rates, seed: int) -> None:
         self.rates, self.random, self.now = rates, random.Random(seed), 0.0
 
-    def measure(self, settings: RunSettings, *, prompt: int, answer: int) -> Timing:
+    def measure(
+        self, settings: RunSettings, *, prompt: int, answer: int, real: bool = False
+    ) -> Timing:
         reading, answering = self.rates(settings)
         noise = math.exp(abs(self.random.gauss(0, 0.04)))
         found = Timing(prompt=prompt / reading * noise, answer=answer / answering * noise)
@@ -89,6 +92,17 @@ def test_on_a_machine_where_nothing_matters_nothing_is_kept(seed: int) -> None:
     assert not one.values
 
 
+def test_a_draft_model_that_pays_is_kept_with_its_name() -> None:
+    def rates(settings: RunSettings) -> tuple[float, float]:
+        return 300.0, 45.0 * (1.4 if settings.speculation == "draft" else 1.0)
+
+    pair = {"speculation": "draft", "draft_model": "small"}
+    one = tuner(rates, 3)
+    step, *_ = one.run([Group(name="draft model", goal="text", candidates=(pair,))])
+    assert step.kept == pair
+    assert {value.setting: value.rate for value in one.values} == dict.fromkeys(pair, "decode")
+
+
 def test_it_ends_in_time() -> None:
     for seconds in (1.0, 5.0, 20.0, 60.0):
         engine: Any = Engine(lambda _: (300.0, 45.0), 1)
@@ -100,7 +114,7 @@ def test_it_ends_in_time() -> None:
 
 def test_a_default_that_does_not_run_is_an_error() -> None:
     class Broken:
-        def measure(self, settings: RunSettings, *, prompt: int, answer: int) -> Timing:
+        def measure(self, settings: RunSettings, **_: object) -> Timing:
             raise NotMeasured("segmentation fault in the engine")
 
     broken: Any = Broken()
@@ -110,4 +124,4 @@ def test_a_default_that_does_not_run_is_an_error() -> None:
 
 def test_goals_count_their_own_seconds() -> None:
     timing = Timing(prompt=1.0, answer=2.0)
-    assert [spent(timing, goal) for goal in ("prompt", "decode", "both")] == [1.0, 2.0, 3.0]
+    assert [spent(timing, goal) for goal in GOALS] == [1.0, 2.0, 2.0, 3.0]

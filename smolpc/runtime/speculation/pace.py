@@ -10,6 +10,8 @@ empty there are single tokens only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LONGEST = 32  # guesses in one batch
 GAIN = 1.05  # the least expected gain over single tokens for which a batch is worth it
 SLOPE = 0.25  # of a processor; where a batch is cheaper, this is learned
@@ -23,13 +25,20 @@ HOPELESS = 0.05  # longer drafts are not considered when they are this unlikely
 
 
 class Pace:
-    """What one loaded model has taught; it outlives a single answer."""
+    """What one loaded model has taught; it outlives a single answer.
 
-    def __init__(self) -> None:
-        self.slope = SLOPE
+    `chances` and `slope` are the first values. No guess is believed to cost more than `dearest`
+    tokens: a batch that took longer met a busy machine.
+    """
+
+    def __init__(
+        self, chances: Sequence[float] = CHANCES, slope: float = SLOPE, dearest: float = 1.0
+    ) -> None:
+        self.slope = self._first_slope = slope
+        self._dearest = dearest
         self.seconds = 0.0  # of a single token; 0: not known yet, so nothing is checked
         self.credit = CREDIT
-        self._chances = list(CHANCES)
+        self._chances = list(chances)
         self._seen = [OWN] * len(CHANCES)
 
     def length(self, matched: int, at_most: int = LONGEST) -> int:
@@ -46,7 +55,7 @@ class Pace:
             if rate > best_rate:
                 best, best_rate = count, rate
         if best == 0:  # a slope that was wrong once must not stay for ever
-            self.slope += (min(self.slope, SLOPE) - self.slope) / 64
+            self.slope += (min(self.slope, self._first_slope) - self.slope) / 64
         return best
 
     def seen(self, matched: int, right: bool) -> None:
@@ -65,7 +74,7 @@ class Pace:
                 self.seconds = seconds
             self.credit = min(MOST_CREDIT, self.credit + INCOME)
             return
-        slope = min(max((seconds / self.seconds - 1.0) / proposed, 0.0), 1.0)
+        slope = min(max((seconds / self.seconds - 1.0) / proposed, 0.0), self._dearest)
         self.slope += (slope - self.slope) * min(0.25, 0.05 * proposed)  # longer says more
         won = accepted - slope * proposed
         self.credit = min(MOST_CREDIT, self.credit + won + INCOME)
