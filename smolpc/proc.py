@@ -282,6 +282,10 @@ class Dialogue:
         )
         threading.Thread(target=self._read, daemon=True).start()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - opened with PIPE
         with contextlib.suppress(ValueError):  # closed

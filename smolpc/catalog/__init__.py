@@ -15,6 +15,7 @@ from smolpc.catalog.families import Models, load_families, unknown_model
 from smolpc.catalog.profiles import load_profiles
 from smolpc.catalog.reading import convert, did_you_mean, read_mapping
 from smolpc.errors import UsageError
+from smolpc.schema.bench import Scenario
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
 from smolpc.schema.hardware import Speeds
 from smolpc.schema.model import ModelManifest
@@ -68,6 +69,11 @@ class Catalog:
     def speeds(self) -> Speeds:
         """What speed estimates are made from (`recipes/hardware/speeds.yaml`)."""
         return _known(self._all("hardware", Speeds), "speeds", "hardware")
+
+    @functools.cached_property
+    def scenarios(self) -> dict[str, Scenario]:
+        """What benchmarks measure (`recipes/benchmarks/`)."""
+        return self._all("benchmarks", Scenario)
 
     def profile(self, name: str) -> Profile:
         """The profile of that name. Raises UsageError with a did-you-mean."""

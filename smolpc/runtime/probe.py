@@ -60,10 +60,14 @@ def child(name: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
     """Command and changes of the environment that run the module `name` of this package in a
     process of its own."""
     # -P: the current folder must not provide modules to the child
-    argv = [sys.executable, "-P", "-m", f"smolpc.runtime.{name}", *arguments]
+    return [sys.executable, "-P", "-m", f"smolpc.runtime.{name}", *arguments], python_path()
+
+
+def python_path() -> dict[str, str]:
+    """Changes of the environment with which a child finds this very package."""
     here = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(filter(None, here))
-    return argv, {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+    return {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
 def run(

@@ -15,6 +15,7 @@ import msgspec
 from smolpc.schema import registry_report, report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.backends import BackendsReport
+from smolpc.schema.bench import BenchResult, Scenario
 from smolpc.schema.config_report import ConfigChange, ConfigReport
 from smolpc.schema.conversation import Conversation
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
@@ -42,6 +43,8 @@ EXPORTED: dict[str, type] = {
     "model-family": Family,
     "model-manifest": ModelManifest,
     "speeds": Speeds,
+    "scenario": Scenario,
+    "bench-result": BenchResult,
     "host": Host,
     "plan": Plan,
     "build-spec": BuildSpec,

@@ -1,0 +1,208 @@
+"""Who plays: from words such as "llamacpp:threads=1" to players with their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from smolpc.backends.ollama.backend import Ollama as OllamaBackend
+from smolpc.bench.players.in_process import InProcess
+from smolpc.bench.players.llama_bench import LlamaBench
+from smolpc.bench.players.protocol import Player
+from smolpc.bench.players.servers import Ollama, OpenAi, OwnServer
+from smolpc.catalog.reading import did_you_mean
+from smolpc.errors import PrerequisiteError, TrustError, UsageError
+from smolpc.models import storage
+from smolpc.provision import running
+from smolpc.provision.running import Prepared
+from smolpc.schema.artifact import Artifact
+from smolpc.schema.base import Value
+from smolpc.schema.bench import Player as Kind
+from smolpc.schema.bench import Variant
+from smolpc.schema.host import Host
+from smolpc.schema.running import RunSettings
+from smolpc.schema.running_report import Running
+from smolpc.serve.arguments import ServedModel, common, for_one
+from smolpc.serve.server import LlamaServer
+from smolpc.store import Store, artifacts, generations
+
+TITLES = {"llamacpp": "in process", "llama-server": "llama-server", "llama-bench": "llama-bench"}
+PLAIN = ("llama-server:speculation=off", "llamacpp:speculation=off", "llama-bench", "llamacpp")
+CONTEXT = 4096  # tokens: several players are in memory at a time
+KINDS: tuple[str, ...] = get_args(Kind)
+OWN = ("artifact", "delay")  # what a wish may say besides settings
+
+
+class Wish(Value, kw_only=True):
+    """One player as the user wants it."""
+
+    text: str
+    kind: str
+    url: str = ""
+    changes: dict[str, str] = msgspec.field(default_factory=dict)
+    again: int = 0  # how often the same wish came before: a test of the method itself
+
+
+def wish(text: str) -> Wish:
+    """`PLAYER[:SETTING=VALUE,...]`, or the address of a server. Raises UsageError."""
+    text = text.strip()
+    if text.startswith(("http://", "https://")):
+        return Wish(text=text, kind="openai", url=text)
+    kind, _, rest = text.partition(":")
+    if kind not in KINDS or kind == "openai":
+        known = [*(one for one in KINDS if one != "openai"), "http://HOST:PORT"]
+        raise UsageError(
+            f"there is no player '{kind}'{did_you_mean(kind, known)}",
+            why=f"known: {', '.join(known)}",
+            next_step='smolpc bench --players "llamacpp, llamacpp:threads=1"',
+        )
+    changes = {}
+    for pair in filter(None, map(str.strip, rest.split("+"))):
+        name, equals, value = pair.partition("=")
+        if not equals or not value:
+            raise UsageError(
+                f"'{pair}' is no setting of {kind}",
+                why="a setting is written NAME=VALUE, several with + between them",
+                next_step='smolpc bench --players "llamacpp:threads=1+speculation=off"',
+            )
+        changes[name.strip()] = value.strip()
+    return Wish(text=text, kind=kind, changes=changes)
+
+
+def wishes(texts: Sequence[str]) -> tuple[Wish, ...]:
+    """Several; the first one is what the others are compared with."""
+    made = [wish(text) for text in texts if text.strip()]
+    return tuple(
+        msgspec.structs.replace(one, again=[other.text for other in made[:place]].count(one.text))
+        for place, one in enumerate(made)
+    )
+
+
+class Lineup:
+    """Makes players of wishes for one stored model on this machine."""
+
+    def __init__(self, model: str, host: Host) -> None:
+        self.prepared = running.prepare({"model": model} if model else {})
+        self.host = host
+        self.store = Store(self.prepared.settings.store_path)
+        record = self.prepared.record
+        self.path = storage.path_of(self.store.models, record)
+        storage.ensure_unchanged(record, self.path)
+        self.context = CONTEXT
+
+    def players(self, wanted: Sequence[Wish]) -> list[Player]:
+        """Raises UsageError, PrerequisiteError or TrustError for one that cannot play."""
+        return [self._player(one) for one in wanted]
+
+    def _player(self, one: Wish) -> Player:
+        if one.kind == "openai":
+            return OpenAi(self._variant(one, "openai", one.url, url=one.url))
+        if one.kind == "ollama":
+            return self._ollama(one)
+        folder, artifact = self._artifact(one.changes.get("artifact", ""))
+        chosen = self._running(one)
+        settings = chosen.settings
+        variant = self._variant(one, one.kind, TITLES[one.kind], chosen=chosen, artifact=artifact)
+        if one.kind == "llamacpp":
+            return InProcess(variant, folder, self.path, settings)
+        if one.kind == "llama-bench":
+            return LlamaBench(variant, _program(folder, "llama-bench"), self.path, settings)
+        program = _program(folder, "llama-server")
+        served = ServedModel(name=variant.model, path=self.path, settings=settings)
+        return OwnServer(variant, lambda: LlamaServer(program, [*for_one(served), *common()]))
+
+    def _running(self, one: Wish) -> Running:
+        """The settings that `run` would use with these changes, in a context that leaves room for
+        the other players."""
+        changes = {name: value for name, value in one.changes.items() if name not in OWN}
+        prepared: Prepared = running.prepare({"model": self.prepared.record.name, **changes})
+        found = running.explain(prepared, self.host).running
+        memory = found.settings.memory
+        if memory.context > self.context and "context" not in changes:
+            memory = msgspec.structs.replace(memory, context=self.context)
+        settings: RunSettings = msgspec.structs.replace(found.settings, memory=memory)
+        return msgspec.structs.replace(found, settings=settings)
+
+    def _artifact(self, key: str) -> tuple[Path, Artifact]:
+        """The engine whose key begins so, every file hashed ("": that of the last setup)."""
+        found = key or generations.require_current(self.store).artifact
+        if key:
+            found = artifacts.find(self.store, key)
+        return self.store.artifact(found), artifacts.open_stored(self.store, found)
+
+    def _variant(
+        self,
+        one: Wish,
+        kind: str,
+        title: str,
+        *,
+        chosen: Running | None = None,
+        artifact: Artifact | None = None,
+        url: str = "",
+        engine: str = "",
+        model: str = "",
+        sha256: str = "",
+    ) -> Variant:
+        parts = [f"{name} {value}" for name, value in one.changes.items()]
+        parts += [f"no. {one.again + 1}"] * bool(one.again)
+        record = self.prepared.record
+        own = kind not in ("openai", "ollama")
+        return Variant(
+            name=", ".join([title, *parts]),
+            player=msgspec.convert(kind, Kind),
+            model=model or record.name,
+            model_sha256=record.sha256 if own else sha256,
+            engine=f"{artifact.spec.engine} {artifact.spec.version}" if artifact else engine,
+            artifact=artifact.key if artifact else "",
+            url=url,
+            settings=_used(chosen.settings) if chosen else {},
+            reasons=chosen.reasons if chosen else (),
+            delay=float(one.changes.get("delay", 0)),
+        )
+
+    def _ollama(self, one: Wish) -> Player:
+        """Raises TrustError when Ollama's file is another one: that would compare files."""
+        record = self.prepared.record
+        backend = OllamaBackend(other_names=lambda _: self.prepared.names)
+        problem = backend.available()
+        if problem is not None:
+            raise PrerequisiteError(
+                "Ollama does not answer", why=problem.what, next_step="start it: ollama serve"
+            )
+        found = backend.resolve(record.name)
+        if found.sha256 and found.sha256 != record.sha256:
+            raise TrustError(
+                f"Ollama's {found.name} is another file than {record.name}",
+                why="a comparison of two files says nothing about the programs",
+                next_step=f"smolpc models.import-ollama {found.name}   (then bench that one)",
+            )
+        variant = self._variant(
+            one,
+            "ollama",
+            "Ollama",
+            url=backend.address,
+            engine=backend.version,
+            model=found.name,
+            sha256=found.sha256,
+        )
+        return Ollama(variant, self.context)
+
+
+def _program(folder: Path, name: str) -> Path:
+    found = next(iter(sorted((folder / "bin").glob(f"{name}*"))), None)
+    if found is None:
+        raise PrerequisiteError(
+            f"this engine has no {name}",
+            why=f"{folder.name[:12]} was packaged without it",
+            next_step="smolpc setup --refresh",
+        )
+    return found
+
+
+def _used(settings: RunSettings) -> dict[str, Any]:
+    """The settings as they are used, in one level."""
+    found: dict[str, Any] = msgspec.to_builtins(settings)
+    return {**found.pop("memory"), **found}

@@ -1,0 +1,165 @@
+"""What the machine is like while it is measured: its own speed, other programs, heat, power."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from smolpc.schema.bench import Condition
+
+ANCHOR = 8 << 20  # bytes that each processor hashes: a few hundredths of a second
+SAMPLED = 0.1  # seconds between two looks at the memory
+POWER = Path("/sys/class/powercap")
+
+
+def anchor(processors: int) -> float:
+    """Seconds for a fixed piece of work on all processors at once."""
+    data = bytes(ANCHOR)
+    with ThreadPoolExecutor(processors) as pool:
+        list(pool.map(lambda _: None, range(processors)))  # the threads exist now
+        started = time.perf_counter()
+        list(pool.map(lambda _: hashlib.sha256(data).digest(), range(processors)))
+        return time.perf_counter() - started
+
+
+def tree(pids: Iterable[int]) -> list[psutil.Process]:
+    """These processes and all that descend from them, as far as they still run."""
+    found: dict[int, psutil.Process] = {}
+    for pid in pids:
+        try:
+            first = psutil.Process(pid)
+            for process in (first, *first.children(recursive=True)):
+                found[process.pid] = process
+        except psutil.Error:
+            continue
+    return list(found.values())
+
+
+def spent(processes: Iterable[psutil.Process]) -> float:
+    """Processor seconds that they have used so far."""
+    total = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+            total += times.user + times.system
+        except psutil.Error:
+            continue
+    return total
+
+
+def memory(processes: Iterable[psutil.Process]) -> int:
+    """Bytes in memory; what they share counts for each of them."""
+    total = 0
+    for process in processes:
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:
+            continue
+    return total
+
+
+class Watch:
+    """Watches the processes of one player while it answers, as a context manager. `cpu`:
+    processors in use, `peak`: bytes, `energy`: joules of the whole processor package or None."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._processes = tree(pids)
+        self._ended = threading.Event()
+        self.peak, self.cpu = 0, 0.0
+        self.energy: float | None = None
+
+    def __enter__(self) -> Watch:
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._before, self._joules = spent(self._processes), joules()
+        self._started = time.perf_counter()
+        self._thread.start()
+        return self
+
+    def _look(self) -> None:
+        while True:
+            self.peak = max(self.peak, memory(self._processes))
+            if self._ended.wait(SAMPLED):
+                return
+
+    def __exit__(self, *_: object) -> None:
+        seconds = time.perf_counter() - self._started
+        self.cpu = (spent(self._processes) - self._before) / seconds
+        after = joules()
+        if self._joules is not None and after is not None and after >= self._joules:
+            self.energy = after - self._joules
+        self._ended.set()
+        self._thread.join()
+
+
+def joules() -> float | None:
+    """The energy counters of all processor packages; None where nobody may read them."""
+    total, seen = 0, False
+    for package in POWER.glob("intel-rapl:?"):
+        try:
+            total += int((package / "energy_uj").read_text())
+        except (OSError, ValueError):
+            return None
+        seen = True
+    return total / 1e6 if seen else None
+
+
+class Others:
+    """How much other programs work. `ours` gives the processes that do not count."""
+
+    def __init__(self, ours: Callable[[], Iterable[int]]) -> None:
+        self._ours = ours
+        self.begin()
+
+    def begin(self) -> None:
+        """What was before does not count."""
+        times = psutil.cpu_times()
+        self._idle = times.idle + getattr(times, "iowait", 0.0)
+        self._own = spent(tree(self._ours()))
+        self._started = time.perf_counter()
+
+    def busy(self) -> float:
+        """Processors that others kept busy since `begin`."""
+        seconds = time.perf_counter() - self._started
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0) - self._idle
+        own = spent(tree(self._ours())) - self._own
+        return max(0.0, (psutil.cpu_count() or 1) - (idle + own) / seconds)
+
+
+def condition(block: int, other_cpu: float) -> Condition:
+    """What sensors say now."""
+    frequency, battery = psutil.cpu_freq(), getattr(psutil, "sensors_battery", lambda: None)()
+    return Condition(
+        block=block,
+        other_cpu=round(other_cpu, 3),
+        frequency=frequency.current if frequency and frequency.current else None,
+        temperature=_hottest(),
+        on_battery=None if battery is None else not battery.power_plugged,
+        governor=_governor(),
+    )
+
+
+def _hottest() -> float | None:
+    sensors: dict[str, Any] = getattr(psutil, "sensors_temperatures", dict)()
+    values = [
+        one.current
+        for name, found in sensors.items()
+        if name in ("coretemp", "k10temp", "zenpower", "cpu_thermal")
+        for one in found
+    ]
+    return max(values, default=None)
+
+
+def _governor() -> str:
+    try:
+        path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,158 @@
+"""The measurement itself: everybody in turns, block after block, with an eye on the machine."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+import psutil
+
+from smolpc.bench import machine, scenarios
+from smolpc.bench.players.protocol import Heard, Player, Question
+from smolpc.schema.bench import Anchor, Answer, Condition, Scenario
+
+PAUSE = 0.15  # seconds: threads of the player that just answered still spin
+WARM_UP = 8  # tokens of the first answer of each player, which does not count
+
+
+class Measured:
+    """What was measured so far."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.anchors: list[Anchor] = []
+        self.conditions: list[Condition] = []
+        self.notes: dict[str, None] = {}  # in order, each once
+
+
+class Runner:
+    """Takes turns. `together`: all players fit into memory at a time; else each is opened for
+    its turn. `context`: tokens, for texts that fill a share of it."""
+
+    def __init__(
+        self,
+        players: Sequence[Player],
+        wanted: Sequence[Scenario],
+        *,
+        seed: int,
+        context: int,
+        together: bool = True,
+        on_answer: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.players = {player.variant.name: player for player in players}
+        self.scenarios = {one.name: one for one in wanted}
+        self.together, self.context, self.on_answer = together, context, on_answer
+        self.rng = random.Random(seed)  # noqa: S311 - the order of measurements
+        self.measured = Measured()
+        self.depths: dict[str, int] = {}  # prompt tokens of a scenario, once somebody read it
+        self.loads: dict[str, float] = {}  # seconds that opening took
+        self.began = time.perf_counter()
+        self._asked = 0
+        self._processors = max(1, int(psutil.cpu_count() or 1))
+        self._stack = ExitStack()
+        self._open: set[str] = set()
+        self._others = machine.Others(self._pids)
+
+    def _pids(self) -> list[int]:
+        own = [psutil.Process().pid]
+        return own + [pid for name in self._open for pid in self.players[name].pids]
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def now(self) -> float:
+        return time.perf_counter() - self.began
+
+    def warm_up(self) -> None:
+        """Load everybody, and let them read each scenario once; that also tells how many
+        tokens its prompt has. Raises SmolpcError when a player cannot play."""
+        for name in sorted(self.players, key=lambda one: self.players[one].variant.player):
+            for scenario in self.scenarios.values():
+                heard = self._ask(name, scenario, 0, answer=WARM_UP)
+                if heard.first_token is not None:
+                    self.depths.setdefault(scenario.name, heard.prompt_tokens)
+
+    def block(self, number: int, order: Sequence[tuple[str, str]]) -> None:
+        """One block: `order` are pairs of scenario and variant."""
+        self._anchor(number)
+        self._others.begin()
+        for place, (scenario, variant) in enumerate(order):
+            self.on_answer(f"{variant}: {self.scenarios[scenario].title}")
+            self._turn(number, place, self.scenarios[scenario], variant)
+        busy = self._others.busy()
+        self.measured.conditions.append(machine.condition(number, busy))
+        self._anchor(number)
+
+    def _anchor(self, block: int) -> None:
+        at = self.now
+        seconds = machine.anchor(self._processors)
+        self.measured.anchors.append(Anchor(block=block, at=at, seconds=seconds))
+
+    def _turn(self, block: int, place: int, scenario: Scenario, variant: str) -> None:
+        if scenario.warm:
+            self._ask(variant, scenario, block, answer=1)
+        player = self.players[variant]
+        self._ready(variant)
+        at = self.now
+        with machine.Watch(player.pids) as watch:
+            heard = self._ask(variant, scenario, block)
+        own = bool(player.pids)
+        self.measured.answers.append(
+            Answer(
+                scenario=scenario.name,
+                variant=variant,
+                block=block,
+                place=place,
+                at=at,
+                prompt_tokens=heard.prompt_tokens,
+                answer_tokens=heard.answer_tokens,
+                reused_tokens=heard.reused_tokens,
+                drafted_tokens=heard.drafted_tokens,
+                accepted_tokens=heard.accepted_tokens,
+                first_token=heard.first_token,
+                prompt=heard.prompt,
+                decode=heard.decode,
+                gap_p50=heard.gap_p50,
+                gap_p95=heard.gap_p95,
+                gap_p99=heard.gap_p99,
+                total=heard.total,
+                cpu=watch.cpu if own else None,
+                memory=watch.peak if own else None,
+                energy=watch.energy if own else None,
+                load=self.loads.get(variant),
+            )
+        )
+        for note in heard.notes:
+            self.measured.notes[f"{variant}: {note}"] = None
+
+    def _ask(self, variant: str, scenario: Scenario, block: int, answer: int = 0) -> Heard:
+        """One question. The same block asks everybody the same; no two blocks are alike."""
+        self._ready(variant)
+        self._asked += 1
+        number = 1000 + 2 * block + bool(answer)
+        filler = scenarios.filler(scenario, self.context)
+        request = scenarios.request(scenario, number, filler, answer)
+        time.sleep(PAUSE)
+        depth = self.depths.get(scenario.name, 0)
+        question = Question(request=request, warm=scenario.warm, depth=depth)
+        return self.players[variant].answer(question)
+
+    def _ready(self, variant: str) -> None:
+        if variant in self._open:
+            return
+        if not self.together:
+            self._stack.close()
+            self._open.clear()
+        started = time.perf_counter()
+        player = self.players[variant]
+        player.open()
+        self._stack.callback(player.close)
+        self._open.add(variant)
+        if player.pids:
+            self.loads[variant] = time.perf_counter() - started

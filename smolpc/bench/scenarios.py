@@ -1,0 +1,78 @@
+"""Questions from scenarios: the same words for every player, and none begins like one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from smolpc.catalog.reading import did_you_mean
+from smolpc.errors import UsageError
+from smolpc.schema.bench import Scenario
+from smolpc.schema.running import Message, Request
+
+CHARACTERS = 3.5  # per token, where nobody can count: too few rather than too many
+ROOM = 32  # tokens that a chat template may add
+
+Count = Callable[[str], int]  # tokens of a text
+
+
+def chosen(
+    known: Iterable[Scenario], names: Sequence[str] = (), *, full: bool = False
+) -> tuple[Scenario, ...]:
+    """The scenarios of these names; without names the two-minute set, or all with `full`.
+
+    Raises UsageError for a name that nothing has.
+    """
+    by_name = {one.name: one for one in known}
+    for name in names:
+        if name not in by_name:
+            raise UsageError(
+                f"there is no scenario '{name}'{did_you_mean(name, by_name)}",
+                why=f"known: {', '.join(by_name)}",
+                next_step="smolpc bench.scenarios",
+            )
+    if names:
+        return tuple(by_name[name] for name in dict.fromkeys(names))
+    return tuple(one for one in by_name.values() if full or one.quick)
+
+
+def request(scenario: Scenario, number: int, filler: str = "", answer: int = 0) -> Request:
+    """The question of this scenario for one block, for `answer` tokens (0: its own number).
+
+    A number at its very beginning keeps a player from using what it computed for the one before;
+    a `warm` scenario wants just that, so there the number is behind the system prompt.
+    """
+    prompt = f"{filler}{scenario.prompt}"
+    if scenario.suffix:
+        prompt = f"<|fim_prefix|>{prompt}<|fim_suffix|>{scenario.suffix}<|fim_middle|>"
+    most = answer or scenario.answer
+    if scenario.raw:
+        return Request(prompt=f"# {number}\n{prompt}", raw=True, max_tokens=most)
+    system = scenario.system
+    if system and not scenario.warm:
+        system = f"{number}. {system}"
+    first = (Message(role="system", content=system),) if system else ()
+    asked = Message(role="user", content=f"{number}. {prompt}")
+    return Request(messages=(*first, asked), max_tokens=most)
+
+
+def filler(scenario: Scenario, context: int, count: Count | None = None) -> str:
+    """As much of the filler as brings the prompt to `fill` of `context` tokens, and the answer
+    still fits. `count` None: nobody can count, so it is estimated."""
+    if not scenario.fill:
+        return ""
+    count = count or (lambda text: round(len(text) / CHARACTERS))
+    whole = count(scenario.filler * 8) / 8
+    rest = count(scenario.system + scenario.prompt) + ROOM
+    most = context - scenario.answer - rest
+    wanted = scenario.fill * context - rest
+    return scenario.filler * max(0, int(min(wanted, most) / whole))
+
+
+def why_not(scenario: Scenario, *, server: bool, middle: bool | None) -> str:
+    """Why a player cannot answer this scenario; "" when it can. `middle`: whether its model
+    knows the marks for filling in the middle, None: not known."""
+    if scenario.parallel > 1 and not server:
+        return "only a server answers several at a time"
+    if scenario.suffix and middle is False:
+        return "its model was not trained to fill in the middle"
+    return ""

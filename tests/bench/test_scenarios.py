@@ -1,0 +1,72 @@
+"""The same question for everybody, and no two blocks begin alike."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolpc.bench.scenarios import CHARACTERS, chosen, filler, request, why_not
+from smolpc.catalog import load_catalog
+from smolpc.errors import UsageError
+from smolpc.schema.bench import Scenario
+from smolpc.schema.running import Request
+
+KNOWN = load_catalog().scenarios
+
+
+def text(asked: Request) -> str:
+    return asked.prompt + "".join(message["content"] for message in asked.messages)
+
+
+def test_the_shipped_scenarios_load_and_have_their_file_names() -> None:
+    assert {"short-chat", "code-completion", "code-edit", "system-prompt"} <= KNOWN.keys()
+    assert all(name == one.name for name, one in KNOWN.items())
+    quick = chosen(KNOWN.values())
+    assert {one.fill for one in quick} == {0.0}
+    assert len(chosen(KNOWN.values(), full=True)) > len(quick)
+
+
+def test_names_choose_and_unknown_ones_say_what_is_near() -> None:
+    assert [one.name for one in chosen(KNOWN.values(), ["code-edit", "code-edit"])] == ["code-edit"]
+    with pytest.raises(UsageError, match="did you mean 'code-edit'"):
+        chosen(KNOWN.values(), ["code-edti"])
+
+
+@pytest.mark.parametrize("scenario", KNOWN.values(), ids=str)
+def test_two_blocks_share_no_beginning_unless_that_is_what_is_measured(scenario: Scenario) -> None:
+    first, second = (text(request(scenario, number)) for number in (1000, 1002))
+    shared = next(
+        (n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), len(first)
+    )
+    assert first != second
+    if scenario.warm:
+        assert shared > len(scenario.system) * 0.9 > 0
+    else:
+        assert shared < 8
+
+
+@pytest.mark.parametrize("scenario", KNOWN.values(), ids=str)
+def test_the_same_block_asks_everybody_the_same(scenario: Scenario) -> None:
+    assert request(scenario, 1004) == request(scenario, 1004)
+    assert request(scenario, 1004).max_tokens == scenario.answer
+    assert request(scenario, 1004, answer=3).max_tokens == 3
+
+
+@given(st.sampled_from([one for one in KNOWN.values() if one.fill]), st.integers(512, 32768))
+def test_a_filler_fills_its_share_and_leaves_room_for_the_answer(
+    scenario: Scenario, context: int
+) -> None:
+    def count(words: str) -> int:
+        return round(len(words) / CHARACTERS)
+
+    filled = filler(scenario, context, count)
+    asked = count(text(request(scenario, 1000, filled)))
+    assert asked + scenario.answer <= context
+    one = count(scenario.filler)
+    assert asked >= min(scenario.fill * context, context - scenario.answer) - one - 64
+
+
+def test_who_cannot_answer_what() -> None:
+    plain = KNOWN["short-chat"]
+    assert why_not(plain, server=False, middle=None) == ""
