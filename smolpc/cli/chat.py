@@ -72,6 +72,7 @@ def chat(
     )
     if taken:
         talk.take(taken)
+        talk.model, talk.system = model or talk.model, system or talk.system
     both = (LLAMACPP, OLLAMA) if ab else None
     try:
         with terminal.keyboard(private=private) as ask:

@@ -29,6 +29,7 @@ def tune(
     """Measure which engine settings are fastest on this machine, and use them from then on."""
     from smolpc.errors import UsageError
     from smolpc.provision import running, tuning
+    from smolpc.schema.registry_report import ForgetReport
 
     try:
         wanted = float(minutes or MINUTES)
@@ -42,9 +43,11 @@ def tune(
         )
     prepared = running.prepare({"model": model}, console.reporter)
     if forget:
-        known = tuning.forget(prepared)
+        gone = tuning.forget(prepared)
+        if json:
+            console.emit(ForgetReport(name=prepared.record.name, removed=str(gone or "")))
         console.print(
-            "The default settings are used again." if known else "There is nothing to forget."
+            "The default settings are used again." if gone else "There is nothing to forget."
         )
         return
     report = tuning.tune(

@@ -15,15 +15,17 @@ from smolpc.console import Console, human_bytes
 )
 def warm(console: Console, prompt: str = "code", model: str = "", json: bool = False) -> None:
     """Compute a system prompt now and keep it on the disk for `run --system`."""
-    from smolpc import settings
     from smolpc.cli.prompts import system_text
+    from smolpc.provision import running
     from smolpc.provision.target import host_for
     from smolpc.runtime import Engine
     from smolpc.runtime.prefix.warming import warm as compute
 
-    chosen, _ = settings.load({"model": model})
-    text = system_text(chosen, prompt)
-    with Engine.open(model, config=chosen, host=host_for(chosen)) as engine:
+    # As `run` prepares it: every setting that differs would be a state that `run` does not find.
+    prepared = running.prepare({"model": model}, console.reporter)
+    text = system_text(prepared.settings, prompt)
+    host = host_for(prepared.settings)
+    with Engine.open(prepared.record, config=prepared.config, host=host) as engine:
         done = compute(engine.loaded(), text)
     if json:
         console.emit(done)

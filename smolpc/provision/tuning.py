@@ -145,14 +145,12 @@ def _measure(
         note(f"{step.group}: {f'{said} ({step.why})' if said else step.why}")
 
 
-def forget(prepared: Prepared) -> bool:
-    """Let the defaults count again for this model; whether there was anything to forget."""
+def forget(prepared: Prepared) -> Path | None:
+    """Let the defaults count again for this model; the file that is gone, None: there was none."""
     store, host = Store(prepared.settings.store_path), host_for(prepared.settings)
     with Session(prepared.config, host).artifact() as (_, artifact):
         found = tunings.find(store, fingerprint(host), artifact.key, prepared.record.sha256)
-    if found is not None:
-        tunings.forget(store, found)
-    return found is not None
+    return None if found is None else tunings.forget(store, found)
 
 
 def words(report: TuneReport) -> str:

@@ -33,6 +33,8 @@ def find(store: Store, host: str, artifact: str, model: str) -> Tuned | None:
     return found if (found.host, found.artifact, found.model) == (host, artifact, model) else None
 
 
-def forget(store: Store, tuned: Tuned) -> None:
-    """Remove the result, so that the defaults count again."""
-    _file(store, tuned.host, tuned.artifact, tuned.model).unlink(missing_ok=True)
+def forget(store: Store, tuned: Tuned) -> Path:
+    """Remove the result, so that the defaults count again; the file that is gone."""
+    path = _file(store, tuned.host, tuned.artifact, tuned.model)
+    path.unlink(missing_ok=True)
+    return path
