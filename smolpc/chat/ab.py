@@ -9,7 +9,7 @@ import msgspec
 from smolpc.backends.protocol import Backend
 from smolpc.chat.conversation import Chat
 from smolpc.chat.shown import comparison, different_files
-from smolpc.errors import UsageError
+from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.schema.result import RunResult
 
 LOADED = 1.0  # seconds of loading that spoil a comparison
@@ -34,11 +34,14 @@ def ask(chat: Chat, question: str, names: tuple[str, str], round_: int) -> None:
 
     Raises SmolpcError of the backend that fails, KeyboardInterrupt for Ctrl-C between the two.
     """
+    both = pair(chat, names)
+    for backend in both if round_ == 0 else ():
+        if (problem := backend.available()) is not None:  # before the other one works in vain
+            raise PrerequisiteError(problem.what, why=problem.why, next_step=problem.next)
     request = chat.request(question)
     if request.sampling.seed is None:
         sampling = msgspec.structs.replace(request.sampling, seed=secrets.randbits(31))
         request = msgspec.structs.replace(request, sampling=sampling)
-    both = pair(chat, names)
     results: dict[str, RunResult] = {}
     for backend in both[:: -1 if round_ % 2 else 1]:
         chat.screen.print(f"--- {backend.name} ---")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from smolpc import files
-from smolpc.errors import UsageError
+from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.schema.conversation import Conversation
 
 ROLES = ("system", "user", "assistant")
@@ -15,10 +15,33 @@ LARGEST = 64 << 20  # bytes
 
 
 def save(path: Path, conversation: Conversation) -> None:
-    """Write it, whole or not at all. Raises SmolpcError where that is not possible."""
+    """Write it, whole or not at all, for its owner only. An older conversation is replaced.
+    Raises SmolpcError where that is not possible, and for a file that holds something else."""
     text = msgspec.json.format(msgspec.json.encode(conversation), indent=2)
-    with files.explain_os_errors(path, "save the conversation"):
-        files.write_atomic(path, text + b"\n")
+    try:
+        if path.exists():
+            _require_conversation(path)
+        files.write_atomic(path, text + b"\n", mode=0o600)
+    except OSError as error:
+        known = files.explained(error, path, "save the conversation")
+        kind = PrerequisiteError if known is None else type(known)
+        raise kind(
+            f"the conversation cannot be saved as {path}",
+            why=error.strerror or str(error),
+            next_step="/save ~/my-chat.json   (or another place that you may write to)",
+        ) from error
+
+
+def _require_conversation(path: Path) -> None:
+    """Raise UsageError for a file that must not be replaced by a conversation."""
+    try:
+        load(path)
+    except UsageError as error:
+        raise UsageError(
+            f"{path} is there already, and is no conversation",
+            why=f"/save would replace it ({error.why})",
+            next_step=f"/save {path.stem}-chat.json",
+        ) from error
 
 
 def load(path: Path) -> Conversation:

@@ -6,7 +6,7 @@ from smolpc.chat import ab, shown
 from smolpc.chat.commands import Commands, Leave
 from smolpc.chat.conversation import Chat
 from smolpc.chat.typed import Ask, Typed, read
-from smolpc.errors import SmolpcError, UsageError
+from smolpc.errors import PrerequisiteError, SmolpcError, UsageError
 
 LEAVE = "Ctrl-D or /exit leaves"
 
@@ -49,6 +49,15 @@ class Loop:
         except SmolpcError as error:
             self.last_error = error
             self._explain(error)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a chat is never lost because of a file
+            self.last_error = PrerequisiteError(
+                "the system refused something",
+                why=f"{error.filename or ''} {error.strerror or error}".strip(),
+                next_step="/retry   (or keep the conversation: /save FILE)",
+            )
+            self._explain(self.last_error)
         except KeyboardInterrupt:
             self.chat.screen.aside("\n(stopped; /retry asks again)")
 

@@ -36,10 +36,10 @@ MEANINGS = {
 RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0, 100),
     "top_k": (0, 1_000_000),
-    "top_p": (0, 1),
+    "top_p": (0.01, 1),
     "min_p": (0, 1),
     "repeat_penalty": (0.01, 10),
-    "repeat_last": (0, 1_000_000),
+    "repeat_last": (0, 4096),
     "seed": (0, 2**32 - 1),
     "max_tokens": (1, 10_000_000),
     "context": (0, 10_000_000),

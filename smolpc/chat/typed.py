@@ -32,8 +32,8 @@ def read(ask: Ask, prompt: str = "> ", more: str = ". ") -> Typed:
     if stripped.startswith("//"):
         return Typed(stripped[1:])
     if stripped.startswith("/"):
-        name, _, rest = stripped.partition(" ")
-        return Typed(rest.strip(), name.lower())
+        name, *rest = stripped.split(None, 1)
+        return Typed(rest[0] if rest else "", name.lower())
     lines = [line]
     while lines[-1].endswith("\\"):
         lines[-1] = lines[-1][:-1]

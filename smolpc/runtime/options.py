@@ -56,6 +56,7 @@ def as_request(prompt: Prompt, options: Options) -> Request:
         raise UsageError(
             f"generate has no option {', '.join(sorted(unknown))}",
             why=f"it has: {', '.join(Options.__annotations__)}",
+            next_step="leave it out, or correct its name",
         )
     request = msgspec.structs.replace(
         request, sampling=msgspec.structs.replace(request.sampling, **sampling), **given
@@ -81,4 +82,8 @@ def _check(request: Request) -> None:
     }
     wrong = [words for words, right in problems.items() if not right]
     if wrong:
-        raise UsageError("a number is out of range", why="; ".join(wrong))
+        raise UsageError(
+            "an option is out of range",
+            why="; ".join(wrong),
+            next_step="give another value (smolpc --help run has all options)",
+        )

@@ -54,3 +54,11 @@ def test_a_backend_that_fails_is_not_replaced() -> None:
 def test_a_backend_that_is_not_among_them() -> None:
     talk = Talk("hello", backends=[SimBackend()], both=BOTH)
     assert "ollama is not among the backends" in talk.err
+
+
+def test_nobody_answers_in_vain_when_the_other_one_is_not_there() -> None:
+    gone = SimBackend("ollama", fails=PrerequisiteError("no Ollama", next_step="start it"))
+    talk = Talk("hello", backends=[SimBackend(), gone], both=("llamacpp", "ollama"))
+    assert talk.backends[0].asked == []
+    assert "error: no Ollama" in talk.err
+    assert "next: start it" in talk.err

@@ -134,3 +134,28 @@ def test_a_request_to_end_ends_the_input() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         signal.sigtimedwait([], 10)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_only_a_conversation_is_replaced_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    notes, chat = tmp_path / "notes.txt", tmp_path / "c.json"
+    notes.write_text("mine")
+    talk = Talk("one", f"/save {notes}", f"/save {chat}", "two", f"/save {chat}")
+    assert notes.read_text() == "mine"
+    assert "is no conversation" in talk.err
+    assert "/save notes-chat.json" in talk.err
+    assert len(history.load(chat).messages) == 4
+    if sys.platform != "win32":
+        assert stat.S_IMODE(chat.stat().st_mode) == 0o600
+
+
+def test_a_conversation_that_cannot_be_saved_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/proc/x")
+
+    monkeypatch.setattr(history.files, "write_atomic", refuse)
+    talk = Talk("one", f"/save {tmp_path / 'c.json'}", "two")
+    assert "cannot be saved" in talk.err
+    assert "next: /save" in talk.err
+    assert talk.contents == ["one", "You said: one", "two"]
