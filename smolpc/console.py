@@ -46,6 +46,16 @@ def human_seconds(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def as_text(words: str) -> str:
+    """What was typed, with '?' for bytes that are no text in the encoding of the terminal."""
+    return words.encode("utf-8", "replace").decode()
+
+
+def quiet_exit() -> None:
+    """Let the interpreter's last flush go nowhere: the reader of our output is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 class Task(Protocol):
     """One running piece of work with a known or unknown total."""
 
@@ -407,7 +417,12 @@ class Console:
         """The one JSON object of a `--json` command."""
         import msgspec
 
-        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        try:
+            text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        except UnicodeEncodeError:  # a path whose bytes are no text: json escapes them
+            import json
+
+            text = json.dumps(msgspec.to_builtins(value), indent=2)
         print(text, flush=True)
 
     def error(self, error: SmolpcError) -> None:
@@ -422,7 +437,11 @@ class Console:
                 why=error.why,
                 next=error.next_step,
             )
-            self.emit(ErrorReport(error=body))
+            try:
+                self.emit(ErrorReport(error=body))
+            except OSError:  # the output itself is what cannot be written
+                quiet_exit()
+                self.reporter = Silent()
             if isinstance(self.reporter, Events):
                 return  # stderr holds events only, and the object says everything
         red, plain = (

@@ -21,6 +21,12 @@ MANY = 200  # files
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+def user_path(text: str | Path) -> Path:
+    """The path that a user wrote. As in a shell, '~' is the home folder, and '~name' of somebody
+    who is not there is a name like any other."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for the latter
+
+
 def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
     """sha256 (hex) of a file. `on_bytes` gets the number of bytes of each chunk read."""
     if on_bytes is None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smolpc import console
 from smolpc.console import Console, Events, Lines, human_bytes, human_seconds
-from smolpc.errors import SmolpcError
+from smolpc.errors import SmolpcError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,23 @@ def test_tables_align(capsys: pytest.CaptureFixture[str]) -> None:
     Console().table(("name", "x"), [("a", "1"), ("longer", "2")])
     lines = capsys.readouterr().out.splitlines()
     assert [line.index(mark) for line, mark in zip(lines, "x12", strict=True)] == [8, 8, 8]
+
+
+def test_a_text_with_half_a_surrogate_is_still_one_json_object(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Console(json=True).emit({"path": "/disk/\udcff"})
+    assert json.loads(capsys.readouterr().out) == {"path": "/disk/\udcff"}
+
+
+def test_an_error_is_said_when_the_output_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    console = Console(json=True)
+    monkeypatch.setattr(console, "emit", full)
+    monkeypatch.setattr("smolpc.console.quiet_exit", lambda: None)
+    console.error(UsageError("wrong", next_step="do it again"))
+    assert "next: do it again" in capsys.readouterr().err

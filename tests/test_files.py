@@ -137,3 +137,8 @@ def test_removing_does_not_change_a_file_that_others_share(
     assert refused
     assert not tree.exists()
     assert original.stat().st_mode == before
+
+
+def test_the_home_of_nobody_is_a_name_like_any_other() -> None:
+    assert files.user_path("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
+    assert files.user_path("~/x") == Path.home() / "x"

@@ -134,7 +134,7 @@ def _collect(
 def _candidates(recipe: EngineRecipe, settings: Settings) -> Iterator[Source]:
     """The user's own copy first, then the recipe's sources in order."""
     if settings.engine_source:
-        yield _local(Path(settings.engine_source).expanduser(), recipe)
+        yield _local(files.user_path(settings.engine_source), recipe)
     yield from recipe.sources
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from smolpc import files
 from smolpc.backends.protocol import canonical
 from smolpc.catalog.families import key_of
 from smolpc.catalog.reading import did_you_mean
@@ -148,4 +149,4 @@ class Commands:
 def _path(text: str, command: str) -> Path:
     if not text:
         raise UsageError("a file is missing", next_step=f"{command} my-chat.json")
-    return Path(text.strip("\"'")).expanduser().absolute()
+    return files.user_path(text.strip("\"'")).absolute()

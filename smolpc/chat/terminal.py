@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from smolpc.chat.typed import Ask
+from smolpc.console import as_text
 from smolpc.runtime.interrupts import termination_raises
 
 KEPT = 1000  # lines of the input history
@@ -31,10 +33,12 @@ def keyboard(*, private: bool = False) -> Iterator[Ask]:
     to end the process ends the input, while Ctrl-C does not."""
     with termination_raises(EOFError):
         if not is_interactive():
+            if isinstance(sys.stdin, io.TextIOWrapper):
+                sys.stdin.reconfigure(errors="replace")
             yield _from_pipe
             return
         with _history(None if private else history_file()):
-            yield input
+            yield lambda prompt: as_text(input(prompt))
 
 
 def _from_pipe(_: str) -> str:

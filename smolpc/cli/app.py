@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
-from smolpc.console import Console, human_bytes
+from smolpc.console import Console, human_bytes, quiet_exit
 from smolpc.errors import Interrupted, SmolpcError, TrustError
 from smolpc.runtime.interrupts import termination_raises
 from smolpc.schema.report import Checked, Garbage, GcReport, VerifyReport
@@ -29,11 +28,6 @@ class Command(Task[Callable[..., None]]):
         found: list[Argument] = super().get_arguments(ignore_unknown_help)
         self.help = texts
         return found
-
-
-def quiet_exit() -> None:
-    """Let the interpreter's last flush go nowhere: the reader of our output is gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def command(
@@ -74,7 +68,8 @@ def command(
                 from smolpc import files
 
                 place = error.filename or "."
-                known = files.explained(error, Path(place), f"use {place}")
+                what = f"use {place}" if error.filename else "write"
+                known = files.explained(error, Path(place), what)
                 if known is None:
                     raise
                 console.error(known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smolpc.cli.app import command
-from smolpc.console import Console
+from smolpc.console import Console, as_text
 
 SETTINGS = ("model", "backend", "context", "threads", "temperature")
 
@@ -43,10 +43,9 @@ def chat(
     From a pipe every line is a question.
     """
     given = locals()
-    from pathlib import Path
-
     from invoke.exceptions import Exit
 
+    from smolpc import files
     from smolpc.backends.protocol import LLAMACPP, OLLAMA
     from smolpc.chat import history, starting, terminal
     from smolpc.chat.loop import Loop
@@ -58,7 +57,7 @@ def chat(
             why="seed is 0 or more (-1: random), max-tokens 1 or more (0: no limit)",
             next_step="smolpc --help chat",
         )
-    taken = history.load(Path(load).expanduser()) if load else None
+    taken = history.load(files.user_path(load)) if load else None
     command_line = {name: given[name] for name in SETTINGS}
     if taken and not model:
         command_line["model"] = taken.model
@@ -66,13 +65,14 @@ def chat(
         command_line,
         console,
         console.reporter,
-        system=system,
+        system=as_text(system),
         seed=None if seed < 0 else seed,
         max_tokens=max_tokens or None,
     )
     if taken:
         talk.take(taken)
-        talk.model, talk.system = model or talk.model, system or talk.system
+        talk.model = model or talk.model
+        talk.system = as_text(system) or talk.system
     both = (LLAMACPP, OLLAMA) if ab else None
     try:
         with terminal.keyboard(private=private) as ask:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from smolpc import files
 from smolpc.errors import UsageError
 
 
@@ -36,7 +36,7 @@ def schema_of(path: str) -> dict[str, Any] | None:
 
 def _text(path: str, option: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8-sig")
+        return files.user_path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{path} is not text in UTF-8", why=str(error), next_step="save it as UTF-8"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 
@@ -11,8 +12,7 @@ from invoke.program import Program
 
 from smolpc import __version__
 from smolpc.cli import namespace
-from smolpc.cli.app import quiet_exit
-from smolpc.console import Console
+from smolpc.console import Console, quiet_exit
 
 
 def _usage(parse: Callable[[], None], argv: list[str]) -> None:
@@ -72,8 +72,21 @@ class SmolpcProgram(Program):
 program = SmolpcProgram(name="smolpc", binary="smolpc", namespace=namespace, version=__version__)
 
 
+def _open_streams() -> None:
+    """Streams that the caller has closed lead nowhere. Else the next file that is opened, such as
+    a model, would get the number of the screen, and what libraries print would go into it."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(spare, True)
+    os.close(spare)
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
+            setattr(sys, name, stream)
+
+
 def main() -> None:
     """Entry point of the console script."""
+    _open_streams()
     try:
         program.run([program.binary, *spelled_out(sys.argv[1:])])
         sys.stdout.flush()

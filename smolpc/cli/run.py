@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smolpc.cli.app import command
-from smolpc.console import Console
+from smolpc.console import Console, as_text
 
 # Options that are settings for this one call: settings check them, "" leaves them as they are.
 SETTINGS = {
@@ -101,7 +101,8 @@ def run(
             why="either says which form the answer has",
             next_step="leave one of them out",
         )
-    text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
+    is_piped = prompt == "-"
+    text = sys.stdin.buffer.read().decode("utf-8", "replace") if is_piped else as_text(prompt)
     if not explain and not text.strip():
         raise UsageError("there is no prompt", next_step="smolpc run --prompt 'your question'")
     command_line = {name: given[name] for name in SETTINGS}

@@ -15,6 +15,7 @@ from pathlib import Path
 from string import Formatter
 from urllib.parse import quote, urlsplit
 
+from smolpc import files
 from smolpc.errors import UsageError
 from smolpc.net.places import host_of, is_loopback, local_path
 from smolpc.schema.base import Value
@@ -188,10 +189,10 @@ def tokens(known: Mirrors, env: Mapping[str, str] | None = None) -> tuple[tuple[
 
 def _token_file(env: Mapping[str, str]) -> Path:
     if env.get("HF_TOKEN_PATH"):
-        return Path(env["HF_TOKEN_PATH"]).expanduser()
-    home = Path(env.get("HOME") or env.get("USERPROFILE") or "~").expanduser()
+        return files.user_path(env["HF_TOKEN_PATH"])
+    home = files.user_path(env.get("HOME") or env.get("USERPROFILE") or "~")
     cache = Path(env.get("XDG_CACHE_HOME") or home / ".cache")
-    return Path(env.get("HF_HOME") or cache / "huggingface").expanduser() / "token"
+    return files.user_path(env.get("HF_HOME") or cache / "huggingface") / "token"
 
 
 def _token_in(path: Path) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
+from smolpc import files
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -21,7 +23,7 @@ def local_path(place: str) -> Path | None:
         return Path(url2pathname(host + parts.path))
     if len(parts.scheme) > 1 and "://" in place:
         return None
-    return Path(place).expanduser()  # a scheme of one letter is a Windows drive
+    return files.user_path(place)  # a scheme of one letter is a Windows drive
 
 
 def host_of(url: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from smolpc import files
 from smolpc.schema.base import Value
 from smolpc.schema.fit import Flash
 from smolpc.schema.running import Reuse, Speculation
@@ -71,14 +72,14 @@ class Settings(Value, kw_only=True):
 
     @property
     def store_path(self) -> Path:
-        return Path(self.store).expanduser().absolute()
+        return files.user_path(self.store).absolute()
 
     @property
     def machine_store_path(self) -> Path | None:
         """The store that all users of this PC share, or None. Without the setting it is
         `smolpc` in the system's data folder, if only an administrator can have made it."""
         if self.machine_store:
-            return Path(self.machine_store).expanduser().absolute()
+            return files.user_path(self.machine_store).absolute()
         from platformdirs import site_data_path
 
         folder = site_data_path("smolpc", appauthor=False)
@@ -134,4 +135,4 @@ def _made_by_root(folder: Path) -> bool:
 
 
 def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(Path(part).expanduser().absolute() for part in text.split(os.pathsep) if part)
+    return tuple(files.user_path(part).absolute() for part in text.split(os.pathsep) if part)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from smolpc import files
+
 PROJECT_FILE = ".smolpc.yaml"
 ROOT_MARKS = (".git", ".hg", ".svn")  # a folder with one of these is where a project begins
 
@@ -52,7 +54,7 @@ def user_file() -> Path:
 
     own = os.environ.get("SMOLPC_CONFIG")
     if own:
-        return Path(own).expanduser()
+        return files.user_path(own)
     return user_config_path("smolpc", appauthor=False) / "config.yaml"
 
 

@@ -126,3 +126,37 @@ def test_pull(sim_ollama: SimOllama, capsys: Capture, monkeypatch: pytest.Monkey
     monkeypatch.setenv("SMOLPC_OFFLINE", "1")
     assert run("backends.pull-ollama", "llama3.2:1b") == 4
     assert "offline" in capsys.readouterr().err
+
+
+def test_the_command_line_is_stronger_than_a_saved_conversation(
+    sim_ollama: SimOllama, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    saved = tmp_path / "c.json"
+    old = [{"role": "system", "content": "Old."}, {"role": "user", "content": "one"}]
+    saved.write_text(json.dumps({"model": "nosuch", "messages": old}))
+    type_in(monkeypatch, "two")
+    argv = ("chat", "--backend", "ollama", "--load", str(saved))
+    assert run(*argv, "--model", "smollm2:135m", "--system", "New.") == 0
+    assert sim_ollama.asked("/api/chat")[-1]["messages"][0]["content"] == "New."
+
+
+def test_what_is_no_text_in_utf8_is_asked_with_question_marks(
+    sim_ollama: SimOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("run", "caf\udce9", "--backend", "ollama") == 0
+    assert sim_ollama.asked("/api/chat")[-1]["messages"][-1]["content"] == "caf?"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9\n"), encoding="utf-8"))
+    assert run("chat", "--backend", "ollama") == 0
+    assert (
+        sim_ollama.asked("/api/chat")[-1]["messages"][-1]["content"]
+        == "caf\N{REPLACEMENT CHARACTER}"
+    )
+
+
+@pytest.mark.parametrize("name", ["You explain code. " * 40, "~nobody-of-this-name/x", "."])
+def test_a_system_prompt_that_is_no_file_and_no_name(name: str, capsys: Capture) -> None:
+    assert run("run", "hello", "--backend", "ollama", "--system", name) == 2
+    said = capsys.readouterr().err
+    assert "no system prompt" in said
+    assert "next: write the prompt into a file" in said
+    assert max(map(len, said.splitlines())) < 200

@@ -26,9 +26,7 @@ def convert(
     json: bool = False,
 ) -> None:
     """Convert a model with the pinned engine's own converter, prove and store the result."""
-    from pathlib import Path
-
-    from smolpc import settings
+    from smolpc import files, settings
     from smolpc.cli.models.quantize import print_made
     from smolpc.errors import UsageError
     from smolpc.provision import convert as converting
@@ -43,11 +41,11 @@ def convert(
         importer_for(chosen, catalog, console.reporter),
         catalog,
         chosen,
-        Path(folder).expanduser(),
+        files.user_path(folder),
         type,
         name=name,
         install=install,
-        python=Path(python).expanduser() if python else None,
+        python=files.user_path(python) if python else None,
     )
     if json:
         console.emit(report)

@@ -134,16 +134,14 @@ def _print_imported(console: Console, one: Imported) -> None:
 )
 def export_ollama(console: Console, name: str = "", out: str = ".", json: bool = False) -> None:
     """Write a Modelfile, from which `ollama create` makes the model in Ollama."""
-    from pathlib import Path
-
-    from smolpc import settings
+    from smolpc import files, settings
     from smolpc.provision import export_ollama as exporting
     from smolpc.provision.target import catalog_for
     from smolpc.store import Store
 
     chosen, _ = settings.load()
     report = exporting.export(
-        Store(chosen.store_path), name, Path(out).expanduser(), catalog_for(chosen).models
+        Store(chosen.store_path), name, files.user_path(out), catalog_for(chosen).models
     )
     if json:
         console.emit(report)

@@ -29,9 +29,7 @@ def quantize(
     json: bool = False,
 ) -> None:
     """Quantize a model with the engine's own llama-quantize, prove and store the result."""
-    from pathlib import Path
-
-    from smolpc import settings
+    from smolpc import files, settings
     from smolpc.errors import UsageError
     from smolpc.models import lookup, storage
     from smolpc.provision import quantize as quantizing
@@ -44,7 +42,7 @@ def quantize(
     chosen, _ = settings.load()
     catalog = catalog_for(chosen)
     store = Store(chosen.store_path)
-    path, record = Path(source).expanduser(), None
+    path, record = files.user_path(source), None
     if not path.is_file():
         record = lookup.require_installed(store.models, source, catalog.models.values())
         path = storage.path_of(store.models, record)
@@ -55,7 +53,7 @@ def quantize(
         quantizing.original(importer, path, record, manifest),
         type,
         catalog.models,
-        imatrix=Path(imatrix).expanduser() if imatrix else None,
+        imatrix=files.user_path(imatrix) if imatrix else None,
         name=name,
     )
     if json:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from smolpc import files
 from smolpc.errors import PrerequisiteError, UsageError
 
 MANIFESTS, BLOBS = "manifests", "blobs"
@@ -31,7 +32,7 @@ def find(environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
     found: list[Path] = []
     closed: list[Path] = []
     for place in dict.fromkeys(filter(None, (environ.get(VARIABLE, ""), *PLACES))):
-        path = Path(place).expanduser()
+        path = files.user_path(place)
         try:
             if _is_store(path) and path.resolve() not in found:
                 found.append(path.resolve())
@@ -52,7 +53,7 @@ def _is_store(path: Path) -> bool:
 
 def given(path: Path) -> Path:
     """The store that a user named. Raises UsageError when it is none."""
-    folder = path.expanduser()
+    folder = files.user_path(path)
     try:
         usable = _is_store(folder)
     except OSError as error:
