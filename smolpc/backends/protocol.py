@@ -6,17 +6,18 @@ from typing import Protocol
 
 from smolpc.errors import UsageError
 from smolpc.runtime.stream import Stream
-from smolpc.schema.backends import BackendModel, Problem
+from smolpc.schema.backends import (
+    LLAMA_SERVER,
+    LLAMACPP,
+    OLLAMA,
+    ORDER,
+    BackendModel,
+    Problem,
+    canonical,
+)
 from smolpc.schema.running import Request
 
-LLAMACPP, LLAMA_SERVER, OLLAMA = "llamacpp", "llama-server", "ollama"
-ORDER = (LLAMACPP, LLAMA_SERVER, OLLAMA)
-
-
-def canonical(name: str) -> str:
-    """The name of a backend as it is spelled here: "llama.cpp" is "llamacpp"."""
-    plain = name.strip().lower().replace("_", "-")
-    return {"llama.cpp": LLAMACPP, "llama-cpp": LLAMACPP}.get(plain, plain)
+__all__ = ["LLAMACPP", "LLAMA_SERVER", "OLLAMA", "ORDER", "Backend", "NotHere", "canonical"]
 
 
 class NotHere(UsageError):

@@ -75,6 +75,7 @@ def set_(
     from smolpc.settings import writing
 
     path = _file(machine=machine, project=project)
+    _require_readable(name, value)
     before = _now(path, name)
     after = writing.set_value(path, name, value, project=project)
     _report(console, path, name, before, after, json)
@@ -94,6 +95,16 @@ def unset(
         require_known(name, "the command")
     writing.unset(path, name)
     _report(console, path, name, before, None, json)
+
+
+def _require_readable(name: str, value: str) -> None:
+    """Raise UsageError for a text that a download would refuse later."""
+    from smolpc.settings.known import AUTO
+
+    if name in ("quiet_hours", "download_limit") and value.strip().lower() != AUTO:
+        from smolpc import net
+
+        (net.QuietHours.parse if name == "quiet_hours" else net.parse_rate)(value)
 
 
 def shown(value: Plain) -> str:

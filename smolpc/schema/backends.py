@@ -5,6 +5,15 @@ from __future__ import annotations
 from smolpc.errors import SmolpcError
 from smolpc.schema.base import Value
 
+LLAMACPP, LLAMA_SERVER, OLLAMA = "llamacpp", "llama-server", "ollama"
+ORDER = (LLAMACPP, LLAMA_SERVER, OLLAMA)
+
+
+def canonical(name: str) -> str:
+    """The name of a backend as it is spelled here: "llama.cpp" is "llamacpp"."""
+    plain = name.strip().lower().replace("_", "-")
+    return {"llama.cpp": LLAMACPP, "llama-cpp": LLAMACPP}.get(plain, plain)
+
 
 class Problem(Value, kw_only=True):
     """Why a backend cannot be used now, and what to do about it."""

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from smolpc.errors import UsageError
+from smolpc.schema.backends import ORDER, canonical
 from smolpc.settings.known import AUTO, IN_PROJECT, NAMES_IN_PROJECT, SIZES, Settings
 from smolpc.settings.sizes import size_of
 
@@ -25,7 +26,7 @@ def require_known(name: str, where: str) -> None:
     raise UsageError(
         f"unknown setting '{name}' in {where}{hint}",
         why=f"settings are: {', '.join(FIELDS)}",
-        next_step=f"correct it in {where} (settings: docs/reference.md)",
+        next_step=_correct(where),
     )
 
 
@@ -44,12 +45,26 @@ def checked(name: str, value: Any, where: str) -> Any:
         found = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _wrong(name, value, where, _wanted(kind, str(error))) from error
-    if name in SIZES:
-        try:
-            size_of(found)
-        except ValueError as error:
-            raise _wrong(name, value, where, str(error)) from error
+    try:
+        str(found).encode()
+    except UnicodeEncodeError as error:
+        raise _wrong(name, value, where, "it holds bytes that are no text in UTF-8") from error
+    try:
+        _read(name, found)
+    except ValueError as error:
+        raise _wrong(name, value, where, str(error)) from error
     return found
+
+
+def _read(name: str, value: Any) -> None:
+    """Raise ValueError for a text that its reader would not understand."""
+    if name in SIZES:
+        size_of(value)
+    elif name == "backend":
+        for word in value.replace(",", " ").split():
+            if canonical(word) not in ORDER:
+                known = f"backends are: {', '.join(ORDER)}, or {AUTO}"
+                raise ValueError(f"there is no backend '{word}'; {known}")
 
 
 def require_harmless(name: str, value: Any, where: str, command: str) -> None:
@@ -70,11 +85,17 @@ def require_harmless(name: str, value: Any, where: str, command: str) -> None:
         )
 
 
+def _correct(where: str) -> str:
+    if where in ("command line", "the command"):
+        return "give another one   (all settings: smolpc config.show, docs/reference.md)"
+    return f"correct it in {where} (settings: docs/reference.md)"
+
+
 def _wrong(name: str, value: Any, where: str, why: str) -> UsageError:
     return UsageError(
         f"setting '{name}' in {where} has a wrong value: {value!r}",
         why=why,
-        next_step=f"correct it in {where} (settings: docs/reference.md)",
+        next_step=_correct(where),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-FORM = re.compile(r"(\d+(?:\.\d+)?) ?((?:[kmgt]i?)?)b?", re.IGNORECASE | re.ASCII)
+FORM = re.compile(r"(\d{1,15}(?:\.\d{1,15})?) ?((?:[kmgt]i?)?)b?", re.IGNORECASE | re.ASCII)
 POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 

@@ -15,6 +15,7 @@ from smolpc import files
 from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.settings.checks import checked, require_harmless
 from smolpc.settings.layers import parse, read
+from smolpc.settings.places import machine_file
 
 MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ENCODINGS = dict(zip(MARKS, ("utf-8-sig", "utf-16", "utf-16"), strict=True))
@@ -62,7 +63,9 @@ def _change(path: Path, edit: Callable[[str], str], wanted: Mapping[str, Any]) -
         raise PrerequisiteError(
             f"cannot write {path}",
             why=error.strerror or str(error),
-            next_step="ask an administrator, or leave out --machine to set it for yourself",
+            next_step="ask an administrator, or leave out --machine to set it for yourself"
+            if path == machine_file()
+            else f"make {path.parent} writable, then run the same command again",
         ) from error
 
 

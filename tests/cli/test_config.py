@@ -78,6 +78,10 @@ def test_a_value_that_a_stronger_layer_hides_is_said(
         (("context", "1", "--machine", "--project"), "exclude each other"),
         (("store", "/x", "--project"), "may not set 'store'"),
         (("models", "x"), "unknown setting"),
+        (("backend", "llamacpp olama"), "there is no backend 'olama'"),
+        (("quiet_hours", "noon"), "not a span of the day"),
+        (("download_limit", "fast"), "bytes a second"),
+        (("gpu_reserve", "9" * 400), "number of bytes"),
     ],
 )
 def test_mistakes_are_explained_and_nothing_is_written(

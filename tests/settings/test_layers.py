@@ -103,3 +103,9 @@ def test_the_prompt_cache_can_be_switched_off() -> None:
     assert settings.load(environ={"SMOLPC_PROMPT_CACHE": "off"})[0].prompt_cache == "off"
     with pytest.raises(UsageError, match="SMOLPC_PROMPT_CACHE"):
         settings.load(environ={"SMOLPC_PROMPT_CACHE": "sometimes"})
+
+
+def test_bytes_that_are_no_text_are_named() -> None:
+    with pytest.raises(UsageError, match="SMOLPC_STORE") as caught:
+        settings.load(environ={"SMOLPC_STORE": "/disk/\udcff"})
+    assert "UTF-8" in caught.value.why

@@ -7,7 +7,7 @@ import re
 from smolpc.errors import UsageError
 
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
-FORM = re.compile(r"(\d+(?:[.,]\d+)?)\s*([kmg]i?)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
+FORM = re.compile(r"(\d{1,15}(?:[.,]\d{1,15})?)\s*([kmg]i?)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
 
 
 def parse_rate(text: str) -> int:
