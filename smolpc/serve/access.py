@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from smolpc import files
-from smolpc.errors import UsageError
+from smolpc.errors import PrerequisiteError, UsageError
 
 VARIABLE = "SMOLPC_API_KEY"
 SHORTEST = 8  # characters
@@ -39,8 +39,21 @@ def _checked(key: str, origin: str) -> str:
 
 
 def _from_file(path: Path) -> tuple[str, ...]:
+    if path.is_dir():
+        raise UsageError(
+            f"{path} is a folder",
+            why="the keys are in a file, one a line",
+            next_step=f"smolpc serve --api-key-file {path / 'smolpc-key.txt'}",
+        )
     if not path.exists():
-        files.write_private(path, f"{secrets.token_urlsafe(24)}\n".encode())
+        try:
+            files.write_private(path, f"{secrets.token_urlsafe(24)}\n".encode())
+        except OSError as error:
+            raise PrerequisiteError(
+                f"the file for the API key, {path}, cannot be made",
+                why=error.strerror or str(error),
+                next_step=f"smolpc serve --api-key-file {_key_file()}",
+            ) from error
     elif not files.is_private(path):
         raise UsageError(
             f"other users of this machine can read {path}",
@@ -69,7 +82,7 @@ def api_keys(file: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     Raises UsageError for keys that cannot be sent, and for a file that others can read.
     """
     if file:
-        path = Path(file).expanduser().absolute()
+        path = files.user_path(file).absolute()
         found = _from_file(path)
         if not found:
             raise UsageError(

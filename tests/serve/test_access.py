@@ -86,3 +86,9 @@ def test_other_machines_need_a_key_or_the_users_word(host: str) -> None:
         access.require(host, (), insecure=False)
     assert access.require(host, (KEY,), insecure=False) == ""
     assert "no API key" in access.require(host, (), insecure=True)
+
+
+def test_a_folder_is_no_file_of_keys(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder") as caught:
+        access.api_keys(str(tmp_path), {})
+    assert "chmod" not in caught.value.next_step
