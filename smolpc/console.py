@@ -186,14 +186,10 @@ class Lines:
 
     @contextmanager
     def task(self, title: str, *, total: float | None = None, unit: str = "B") -> Iterator[Task]:
-        print(f"{title} ...", file=self.out, flush=True)
+        self.note(f"{title} ...")
         task = _LineTask(self.out, title, total, unit)
         yield task
-        print(
-            f"{title}: done in {human_seconds(time.monotonic() - task.start)}",
-            file=self.out,
-            flush=True,
-        )
+        self.note(f"{title}: done in {human_seconds(time.monotonic() - task.start)}")
 
     def note(self, text: str) -> None:
         self.out.write(f"{text}\n")  # one write: several threads report
