@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -18,6 +19,8 @@ class Cache:
         self.held: list[int] = []
         self.sound = self.size  # of `held`, how many were computed after all those before them
         self._memory = llama.llama_get_memory(context)
+        # whether tokens can be taken out of the middle
+        self.can_shift = bool(llama.llama_memory_can_shift(self._memory))
 
     @property
     def room(self) -> int:
@@ -28,12 +31,13 @@ class Cache:
         """Forget everything after the first `count` tokens; return how many are left.
 
         That is 0 where the model's memory cannot be cut (recurrent models): it is emptied.
+        `held` goes first: after a Ctrl-C in between it names too little, never too much.
         """
-        if count > 0 and self.llama.llama_memory_seq_rm(self._memory, 0, count, -1):
-            del self.held[count:]
-        else:
-            self.llama.llama_memory_clear(self._memory, False)
+        del self.held[count:]
+        left = len(self.held)
+        if not left or not self.llama.llama_memory_seq_rm(self._memory, 0, left, -1):
             self.held.clear()
+            self.llama.llama_memory_clear(self._memory, False)
         if len(self.held) <= self.sound:
             self.sound = self.size
         return len(self.held)
@@ -42,10 +46,10 @@ class Cache:
         """After an aborted call: forget what the engine computed beyond `held`."""
         self.keep(len(self.held))
 
-    @property
-    def can_shift(self) -> bool:
-        """Whether tokens can be taken out of the middle."""
-        return bool(self.llama.llama_memory_can_shift(self._memory))
+    def replaced(self, tokens: Sequence[int]) -> None:
+        """The engine now holds exactly `tokens`, each computed after those before it."""
+        self.held[:] = tokens
+        self.sound = self.size
 
     def drop(self, first: int, count: int) -> bool:
         """Take the `count` tokens from position `first` out and close the gap.
@@ -53,11 +57,12 @@ class Cache:
         False, and nothing changed, where the model's memory cannot do that. The later tokens
         have seen those that are gone: only the first `sound` ones may be used for another prompt.
         """
-        if not self.can_shift or not self.llama.llama_memory_seq_rm(
-            self._memory, 0, first, first + count
-        ):
-            return False
-        self.llama.llama_memory_seq_add(self._memory, 0, first + count, -1, -count)
-        del self.held[first : first + count]
-        self.sound = min(self.sound, first)
-        return True
+        later, self.held[first:] = self.held[first:], []  # as in `keep`
+        last = first + count
+        done = self.can_shift and self.llama.llama_memory_seq_rm(self._memory, 0, first, last)
+        if done:
+            self.llama.llama_memory_seq_add(self._memory, 0, last, -1, -count)
+            self.sound = min(self.sound, first)
+            del later[:count]
+        self.held += later
+        return bool(done)

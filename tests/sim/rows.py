@@ -59,8 +59,16 @@ class RowEngine:
     def llama_memory_seq_rm(self, memory: Any, sequence: int, first: int, last: int) -> bool:
         if self.recurrent and first < len(self.rows):
             return False
-        del self.rows[first:]
+        del self.rows[first : None if last < 0 else last]
         return True
+
+    def llama_memory_can_shift(self, memory: Any) -> bool:
+        return True
+
+    def llama_memory_seq_add(
+        self, memory: Any, sequence: int, first: int, last: int, delta: int
+    ) -> None:
+        """Rows have no positions here."""
 
     def llama_memory_seq_pos_min(self, memory: Any, sequence: int) -> int:
         return next((n for n, row in enumerate(self.rows) if row is not LOST), -1)

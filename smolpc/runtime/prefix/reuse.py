@@ -91,8 +91,9 @@ class PrefixReuse:
             data = shelf.take(found)
             if data is None:
                 continue
+            cache.held.clear()  # Ctrl-C may come before it is known what the engine holds
             if state.load(self._llama, cache.context, data, len(found.tokens)):
-                cache.held[:] = found.tokens
+                cache.replaced(found.tokens)
                 self._held = Held(found.tokens, found.header.exact)
                 return found.keep
             shelf.drop(found.path, "the engine refused it")

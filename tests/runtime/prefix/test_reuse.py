@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import example, given, settings
@@ -164,3 +164,23 @@ def test_short_prompts_and_fast_ones_are_not_stored() -> None:
 def test_what_must_repeat_is_reused_exactly(request_: Request, way: Reuse) -> None:
     assert way_for(request_, "auto") == way
     assert way_for(request_, "off") == (request_.reuse or "off")
+
+
+def test_ctrl_c_while_a_state_is_loaded_leaves_nothing_wrong_behind(tmp_path: Path) -> None:
+    Process("plain", tmp_path).ask(PROMPT, "fast", [])
+    process = Process("plain", tmp_path)
+    before = [3] * 300
+    process.ask(before, "fast", [])
+    load = process.engine.llama_state_seq_set_data
+
+    def pressed(*arguments: Any) -> int:
+        load(*arguments)
+        raise KeyboardInterrupt  # Python raises it when the engine's call has returned
+
+    process.engine.llama_state_seq_set_data = pressed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        process.prefix.reuse(process.cache, [*PROMPT, 1], "fast")
+    process.cache.tidy()  # as the decoder does
+    process.engine.llama_state_seq_set_data = load  # type: ignore[method-assign]
+    logits, _ = process.ask([*before, 1, 2], "exact", [])
+    assert logits == RowEngine().compute([*before, 1, 2])

@@ -45,6 +45,7 @@ class Engine:
             llama_decode=self.decode,
             llama_get_logits_ith=lambda _, place: ctypes.addressof(self.rows),
             llama_get_memory=lambda _: None,
+            llama_memory_can_shift=lambda _: False,
             llama_memory_clear=lambda *_: self.memory.clear(),
             llama_memory_seq_rm=self.remove,
             llama_model_get_vocab=lambda _: None,
