@@ -43,30 +43,35 @@ class Pace:
 
     def begin(self) -> None:
         """A new stretch of work: what was before it does not count."""
-        self._passed, self._start = 0.0, self._spent()
+        self._passed = self._could = 0.0  # seconds by the clock, and of all threads together
+        self._widest, self._start = 0, self._spent()
 
     def worked(self, seconds: float, threads: int) -> None:
         """The engine worked so long, by the clock, and could have used so many `threads`: change
         their number if it pays."""
+        using = min(self.now, threads)
+        self._widest = max(self._widest, using)
         self._passed += seconds
+        self._could += seconds * using
         if self._passed < WINDOW or self.most == 1:
             return
-        got = (self._spent() - self._start) / self._passed
+        lost = (self._could - self._spent() + self._start) / self._passed
+        worth = self._widest - lost
         self._since += self._passed
         self.begin()
-        if min(self.now, threads) - got > LOST:
-            self._fewer(got)
+        if lost > LOST:
+            self._fewer(worth)
         elif self._trying:  # one thread more was no loss
             self._trying, self._retry, self._since = False, RETRY[0], 0.0
         elif self.now < self.most and self._since >= self._retry:
             self._trying = True
             self._set(self.now + 1)
 
-    def _fewer(self, got: float) -> None:
+    def _fewer(self, worth: float) -> None:
         if self._trying:
             self._trying, self._retry = False, min(self._retry * 2, RETRY[1])
         if self.now > 1:
-            self._set(max(1, min(self.now - 1, int(got + LOST))))
+            self._set(max(1, min(self.now - 1, int(worth + LOST))))
 
     def _set(self, threads: int) -> None:
         self.now, self._since = threads, 0.0

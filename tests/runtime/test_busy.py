@@ -85,3 +85,13 @@ def test_it_settles_at_what_is_free(threads: int, free: float, step: float) -> N
     assert settled <= max(1, int(free + LOST)) + 1  # one more may be tried just now
     if free >= threads:
         assert settled == threads
+
+
+def test_batches_with_fewer_threads_are_no_loss() -> None:
+    """Guesses are checked by the threads for prompts, of which there may be fewer."""
+    machine = Scheduler(8, 8)
+    for call in range(400):
+        threads = 4 if call % 2 else 8
+        machine.cpu += 0.03 * min(machine.pace.now, threads)
+        machine.pace.worked(0.03, threads)
+    assert machine.pace.now == 8
