@@ -30,6 +30,8 @@ class Bound:
         self.ggml = ggml
         self.log = log
         self.devices: tuple[Device, ...] = ggml.devices()
+        # the instruction sets that the loaded libraries use, in the engine's words
+        self.kernels: str = self.llama.llama_print_system_info().decode("utf-8", "replace")
 
 
 _lock = threading.Lock()

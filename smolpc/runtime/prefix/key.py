@@ -22,6 +22,7 @@ class StateKey(Value, kw_only=True):
     gpu_layers: int = 0
     devices: tuple[str, ...] = ()  # the GPUs that are used
     context: int = 0
+    kernels: str = ""  # see `Bound`: other instruction sets round differently
 
     @property
     def digest(self) -> str:

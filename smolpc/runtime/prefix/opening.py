@@ -42,4 +42,5 @@ def key_of(loaded: Loaded) -> StateKey:
         gpu_layers=loaded.gpu_layers,
         devices=(loaded.settings.devices or gpus) if loaded.gpu_layers else (),
         context=loaded.context if turns else 0,
+        kernels=loaded.bound.kernels,
     )

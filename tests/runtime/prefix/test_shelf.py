@@ -193,6 +193,7 @@ def test_every_part_of_the_key_counts() -> None:
                 {"gpu_layers": 1},
                 {"devices": ("cuda0",)},
                 {"context": 8192},
+                {"kernels": "AVX512 = 1"},
             )
         ),
     ]
