@@ -44,18 +44,27 @@ def _signals() -> list[signal.Signals]:
 def ctrl_c_noted() -> Iterator[threading.Event]:
     """Note Ctrl-C in the event, for callbacks to look at; raise KeyboardInterrupt at the end.
 
-    The same for SIGTERM and SIGHUP where they raise. Outside the main thread, which alone
-    receives signals, the event is never set.
+    The same for SIGTERM and SIGHUP where they raise: what they raise comes at the end. Outside
+    the main thread, which alone receives signals, the event is never set.
     """
     pressed = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield pressed
         return
-    before = {one: signal.signal(one, lambda *_: pressed.set()) for one in _signals()}
+    terminated: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        pressed.set()
+        if number != signal.SIGINT:
+            terminated.append(number)
+
+    before = {one: signal.signal(one, note) for one in _signals()}
     try:
         yield pressed
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+        for number in terminated:
+            signal.raise_signal(number)
     if pressed.is_set():
         raise KeyboardInterrupt

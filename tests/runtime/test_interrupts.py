@@ -36,3 +36,18 @@ def test_nothing_is_raised_without_a_signal() -> None:
     with ctrl_c_noted() as pressed:
         pass
     assert not pressed.is_set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_a_request_to_end_is_not_taken_for_ctrl_c() -> None:
+    def end(_: int, __: FrameType | None) -> None:
+        raise EOFError
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(EOFError), ctrl_c_noted() as pressed:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert pressed.wait(5)
+            raise KeyboardInterrupt  # as the aborted prompt does
+    finally:
+        signal.signal(signal.SIGTERM, before)
