@@ -81,6 +81,49 @@ class Stream(Iterator[Piece]):
         self.close()
 
 
+class _Reader:
+    """The thread that reads for an AsyncStream. It does not hold that one, so that an answer
+    whose AsyncStream was dropped can end."""
+
+    def __init__(self, start: Callable[[], Stream]) -> None:
+        self._start = start
+        self.queue: asyncio.Queue[Piece | None] = asyncio.Queue()
+        self.stream: Stream | None = None
+        self.error: BaseException | None = None
+        self.thread: threading.Thread | None = None
+        self._cancelled = False
+
+    def begin(self) -> None:
+        """Start the thread, once."""
+        if self.thread is None:
+            loop = asyncio.get_running_loop()
+            self.thread = threading.Thread(target=self._pump, args=(loop,), daemon=True)
+            self.thread.start()
+
+    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
+        def hand(piece: Piece | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.queue.put_nowait, piece)
+
+        try:
+            self.stream = self._start()
+            if self._cancelled:
+                self.stream.cancel()
+            for piece in self.stream:
+                hand(piece)
+        except BaseException as error:  # noqa: BLE001 - raised again where the task waits
+            self.error = error
+        finally:
+            if self.stream is not None:
+                self.stream.close()
+            hand(None)
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self.stream is not None:
+            self.stream.cancel()
+
+
 class AsyncStream(AsyncIterator[Piece]):
     """The same for asyncio: a thread of its own reads the stream that `start` makes.
 
@@ -88,67 +131,40 @@ class AsyncStream(AsyncIterator[Piece]):
     """
 
     def __init__(self, start: Callable[[], Stream]) -> None:
-        self._start = start
-        self._queue: asyncio.Queue[Piece | None] = asyncio.Queue()
-        self._stream: Stream | None = None
-        self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
-        self._cancelled = False
+        self._reader = _Reader(start)
 
     async def __anext__(self) -> Piece:
-        if self._thread is None:
-            loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._pump, args=(loop,), daemon=True)
-            self._thread.start()
+        reader = self._reader
+        reader.begin()
         try:
-            piece = await self._queue.get()
+            piece = await reader.queue.get()
         except BaseException:  # the task was cancelled
             self.cancel()
             raise
         if piece is None:
-            self._queue.put_nowait(None)  # asking again ends again
-            if self._error is not None:
-                raise self._error
+            reader.queue.put_nowait(None)  # asking again ends again
+            if reader.error is not None:
+                raise reader.error
             raise StopAsyncIteration
         return piece
 
-    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
-        def hand(piece: Piece | None) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._queue.put_nowait, piece)
-
-        try:
-            self._stream = self._start()
-            if self._cancelled:
-                self._stream.cancel()
-            for piece in self._stream:
-                hand(piece)
-        except BaseException as error:  # noqa: BLE001 - raised again where the task waits
-            self._error = error
-        finally:
-            if self._stream is not None:
-                self._stream.close()
-            hand(None)
-
     def cancel(self) -> None:
         """End the answer at the next token, from any thread."""
-        self._cancelled = True
-        if self._stream is not None:
-            self._stream.cancel()
+        self._reader.cancel()
 
     async def result(self) -> RunResult:
         """The finished answer; reads what is left of it first."""
         async for _ in self:
             pass
-        if self._stream is None:
+        if self._reader.stream is None:
             raise RuntimeError("the stream was never started")
-        return self._stream.result
+        return self._reader.stream.result
 
     async def aclose(self) -> None:
         """Stop, and wait until the model is free again."""
         self.cancel()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+        if self._reader.thread is not None:
+            await asyncio.to_thread(self._reader.thread.join)
 
     def __del__(self) -> None:
         self.cancel()
