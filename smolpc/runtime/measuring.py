@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from smolpc import proc
 from smolpc.errors import SmolpcError
+from smolpc.runtime.load_test import memory_needed
 from smolpc.runtime.probe import CRASHES, child
 from smolpc.schema.base import Value
 from smolpc.schema.running import RunSettings
@@ -41,18 +43,33 @@ class NotMeasured(Exception):
     """The engine refused these settings, or died of them."""
 
 
+def _free_memory() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
 class Measurer:
     """Measures one model with one engine. A child that died is started again. `draft` is the
     model that guesses where settings say so.
 
-    The caller has verified the artifact's files and the model.
+    The caller has verified the artifact's files and the model. Each CPU library has a child of
+    its own, which keeps the model in memory; where the `free` bytes do not suffice for one more,
+    those end that were not asked for longest.
     """
 
     def __init__(
-        self, artifact_dir: Path, lib_dir: str, model: Path, draft: Path | None = None
+        self,
+        artifact_dir: Path,
+        lib_dir: str,
+        model: Path,
+        draft: Path | None = None,
+        *,
+        free: Callable[[], int] = _free_memory,
     ) -> None:
         self._arguments = (str(artifact_dir), lib_dir, str(model), str(draft or ""))
-        self._children: dict[str, proc.Dialogue] = {}
+        self._model, self._free = model, free
+        self._children: dict[str, proc.Dialogue] = {}  # the one that was asked last comes last
 
     def measure(
         self, settings: RunSettings, *, prompt: int, answer: int, real: bool = False
@@ -78,10 +95,18 @@ class Measurer:
         return found
 
     def _child(self, variant: str) -> proc.Dialogue:
-        if variant not in self._children:
+        found = self._children.pop(variant, None)
+        if found is None:
+            self._make_room()
             argv, env = child("measure_child", *self._arguments, variant)
-            self._children[variant] = proc.Dialogue(argv, env=env, marker=MARKER)
-        return self._children[variant]
+            found = proc.Dialogue(argv, env=env, marker=MARKER)
+        self._children[variant] = found
+        return found
+
+    def _make_room(self) -> None:
+        needed = memory_needed(self._model.stat().st_size) if self._children else 0
+        while self._children and self._free() < needed:
+            self._children.pop(next(iter(self._children))).close()
 
     def close(self) -> None:
         """End the children."""
