@@ -73,11 +73,13 @@ def tune(
         try:
             _measure(tuner, waiting, steps, reporter.note)
         except KeyboardInterrupt as error:
-            if steps:
+            if tuner.values:  # else an earlier result stays
                 tunings.keep(store, result())
             raise Interrupted(
                 "interrupted",
-                why="what was proved until now is kept" if steps else "nothing was proved yet",
+                why="what was proved until now is kept"
+                if tuner.values
+                else "nothing was proved yet",
                 next_step="smolpc tune   (it begins again)",
             ) from error
         kept = result()

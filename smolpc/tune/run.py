@@ -92,7 +92,7 @@ class Tuner:
             # An equal share, but no less than a race takes: a few results are better than none.
             share = max(left / (len(waiting) + 1), FEWEST * self.typical(group.goal))
             yield self._race(group, self.clock() + min(share, left))
-        if len(self.values) > 1:
+        if sum(one.gain > 0 for one in self.values) > 1:  # one alone has just been proved
             yield self._together()
 
     def _race(self, group: Group, ends: float) -> TunedStep:

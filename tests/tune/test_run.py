@@ -125,3 +125,13 @@ def test_a_default_that_does_not_run_is_an_error() -> None:
 def test_goals_count_their_own_seconds() -> None:
     timing = Timing(prompt=1.0, answer=2.0)
     assert [spent(timing, goal) for goal in GOALS] == [1.0, 2.0, 2.0, 3.0]
+
+
+def test_one_proved_group_is_not_compared_a_second_time() -> None:
+    def rates(settings: RunSettings) -> tuple[float, float]:
+        return 300.0, 60.0 if settings.threads == 2 else 45.0
+
+    one = tuner(rates, 3)
+    steps = [step.group for step in one.run(GROUPS)]
+    assert one.changes == {"threads": 2, "batch_threads": 4}
+    assert "all together" not in steps
