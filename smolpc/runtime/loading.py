@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +74,10 @@ def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
         kept.append(overrides := _experts_on_cpu(bound, memory.cpu_experts))
         params.tensor_buft_overrides = ctypes.addressof(overrides)
     bound.log.lines.clear()
-    with ctrl_c_noted() as pressed:  # gigabytes may have to be read
+    model = None
+    with _freed_on_ctrl_c(
+        lambda: bound.llama.llama_model_free(model) if model else None
+    ) as pressed:
         params.progress_callback = bound.llama.llama_progress_callback(
             lambda _, __: not pressed.is_set()
         )
@@ -91,6 +97,18 @@ def load_model(bound: Bound, path: Path, settings: RunSettings) -> Any:
             next_step="smolpc models.verify",
         )
     return model
+
+
+@contextmanager
+def _freed_on_ctrl_c(free: Callable[[], None]) -> Iterator[threading.Event]:
+    """`ctrl_c_noted`, because the engine calls back and may have gigabytes to read; `free` what
+    it made where a Ctrl-C means that nobody gets it."""
+    try:
+        with ctrl_c_noted() as pressed:
+            yield pressed
+    except BaseException:
+        free()
+        raise
 
 
 def _require_device_memory(bound: Bound) -> None:
@@ -142,7 +160,8 @@ def create_context(bound: Bound, model: Any, settings: RunSettings) -> Any:
     params.type_k = params.type_v = getattr(llama, f"GGML_TYPE_{memory.kv_type.upper()}")
     params.swa_full = memory.full_window
     bound.log.lines.clear()
-    with ctrl_c_noted():  # the engine's log calls back
+    handle = None
+    with _freed_on_ctrl_c(lambda: llama.llama_free(handle) if handle else None):
         handle = llama.llama_init_from_model(model, params)
     if not handle:
         _require_device_memory(bound)
