@@ -100,6 +100,7 @@ class Answer:
             self.stop = "interrupted"
         finally:
             if taken:
+                loaded.used_at = time.monotonic()
                 loaded.turns.give()
         rest = "" if self.stops.found else self.stops.add(self.text.finish())
         rest += self.stops.finish()

@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from smolpc.errors import SmolpcError, UsageError
+from smolpc.errors import SmolpcError
 from smolpc.runtime.bindings import Bound
 from smolpc.runtime.busy import Pace
 from smolpc.runtime.cache import Cache
+from smolpc.runtime.closed import closed
 from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.runtime.prefix.matching import batches
 from smolpc.runtime.sampling import Choose
@@ -60,11 +61,7 @@ class Decoder:
     def require_open(self) -> None:
         """Raise UsageError when the context was freed: the next call would crash."""
         if self._closed:
-            raise UsageError(
-                "the model is closed",
-                why="its engine was closed, or it was unloaded",
-                next_step="read the stream before that, or load the model again",
-            )
+            raise closed()
 
     def tokens(
         self,
@@ -137,7 +134,8 @@ class Decoder:
                     held.append(token)
                     found = [choose(-1)]
                 end = now()
-            self.pace.worked(end - began, self._answering)
+                # the engine computes a batch with the threads for prompts
+                self.pace.worked(end - began, self._reading if draft else self._answering)
             tally.decode_seconds += end - start
             tally.decoded += len(found)
             if drafter:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
+import msgspec
+
 from smolpc.console import human_bytes
 from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.runtime.options import Options, Prompt, as_request
@@ -132,7 +134,7 @@ class Engine:
             self._require_open()
             if self._names.get(model) in self._models:
                 return self._names[model]
-            found = self._session.model(model)
+            found = self._named(self._session.model(model))
             if found.name not in self._models:
                 self._bind(found, settings)
                 chosen, notes = (settings, ()) if settings else self._choose(found, model)
@@ -144,6 +146,14 @@ class Engine:
                     self._default = found.name
             self._names[model] = found.name
             return found.name
+
+    def _named(self, found: Model) -> Model:
+        """`found`, with a number behind its name where another file is loaded under that name."""
+        name, number = found.name, 1
+        while name in self._models and self._models[name].model.path != found.path:
+            number += 1
+            name = f"{found.name}-{number}"
+        return msgspec.structs.replace(found, name=name)
 
     def _choose(self, found: Model, asked_as: ModelName) -> tuple[RunSettings, tuple[str, ...]]:
         """What fits beside the loaded models; those leave that stand in its way."""
@@ -244,6 +254,7 @@ class Engine:
         """Free a model's memory. An answer that is under way ends with an error."""
         with self._changing:
             name = self._name(model)
+            self._names = {asked: its for asked, its in self._names.items() if its != name}
             self._models.pop(name).close()
             if name == self._default:
                 self._default = next(iter(self._models), None)
@@ -273,14 +284,18 @@ class Engine:
         `stop="interrupted"` and what was said so far. Raises UsageError when the prompt does
         not fit the context: it is never cut.
         """
-        return self.loaded(model).generate(as_request(prompt, options))
+        return self._generate(model, as_request(prompt, options))
+
+    def _generate(self, model: ModelName, request: Request) -> Stream:
+        with self._changing:  # until it is busy, so that no other thread's `load` takes its place
+            return self.loaded(model).generate(request)
 
     def agenerate(
         self, prompt: Prompt, *, model: ModelName = "", **options: Unpack[Options]
     ) -> AsyncStream:
         """`generate` for asyncio: the model works in a thread of its own."""
         request = as_request(prompt, options)
-        return AsyncStream(lambda: self.loaded(model).generate(request))
+        return AsyncStream(lambda: self._generate(model, request))
 
     def complete(
         self,
@@ -293,7 +308,8 @@ class Engine:
         """`generate` for a prompt of token ids. `ignore_end` goes on after the model's end of
         turn, so that a measurement has the number of tokens it asked for."""
         request: Request = as_request("", options)
-        return self.loaded(model).complete(tokens, request, ignore_end=ignore_end)
+        with self._changing:
+            return self.loaded(model).complete(tokens, request, ignore_end=ignore_end)
 
     def count_tokens(
         self, prompt: Prompt, *, model: ModelName = "", raw: bool | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import threading
 import time
@@ -23,6 +22,7 @@ from smolpc.runtime.chat import render
 from smolpc.runtime.decoding import Decoder
 from smolpc.runtime.devices import missing_gpu_backends
 from smolpc.runtime.loading import create_context, load_model
+from smolpc.runtime.numbers import numpy_meanwhile
 from smolpc.runtime.prefix.opening import prefix_for
 from smolpc.runtime.sampling import Choose, chooser, likeliest
 from smolpc.runtime.settings import fit_context
@@ -79,25 +79,26 @@ class Loaded:
         start = time.perf_counter()
         self.bound, self.artifact, self.model = bound, artifact, model
         self.turns = Turns()
-        self.streams: WeakSet[Stream] = WeakSet()  # not yet finished
+        self._streams: WeakSet[Stream] = WeakSet()  # not yet finished
+        self._listing = threading.Lock()  # held while `_streams` changes or is looked through
         self.used_at = time.monotonic()
         self._closers: list[Callable[[], None]] = []
         try:
-            with _loading, bound.log.recording() as lines:
+            with _loading, numpy_meanwhile(), bound.log.recording() as lines:
                 context, cut = self._load(settings, threads_of)
             placed = placement.read(lines)
             gpus = placement.used(bound.devices, settings)
             lost = self._gpu_lost(settings.memory.gpu_layers, gpus, placed, allow_cpu_fallback)
+            self.bytes, self.layers = placed.total, placed.layers
+            pace = pace_for(bound.llama, context, self.settings)
+            self.decoder = Decoder(bound, self.handle, context, pace)
+            if not placed.weights_on_gpu:
+                self.gpu_layers = 0
+            self.guessing = Guessing(settings.speculation, self.decoder.verifier, self.vocabulary)
+            self.prefix = self.decoder.prefix = prefix_for(self)
         except BaseException:
             self._free()
             raise
-        self.bytes, self.layers = placed.total, placed.layers  # bytes: with a draft model
-        pace = pace_for(bound.llama, context, self.settings)
-        self.decoder = Decoder(bound, self.handle, context, pace)
-        if not placed.weights_on_gpu:
-            self.gpu_layers = 0
-        self.guessing = Guessing(settings.speculation, self.decoder.verifier, self.vocabulary)
-        self.prefix = self.decoder.prefix = prefix_for(self)
         backends = {device.name: device.backend for device in bound.devices}
         self.backend = backends[gpus[0]] if self.gpu_layers else "cpu"
         self.notes = notes + tuple(note for note in (cut, lost, self._openvino_note()) if note)
@@ -106,8 +107,6 @@ class Loaded:
     def _load(self, settings: RunSettings, threads_of: Loaded | None) -> tuple[Any, str]:
         """The context, and what was cut from it; `handle`, `settings` and others are set."""
         bound, llama = self.bound, self.bound.llama
-        # numpy, for the first answer: imported while the engine reads the model
-        threading.Thread(target=importlib.import_module, args=("numpy",), daemon=True).start()
         self.handle = load_model(bound, self.model.path, settings)
         self._closers.append(lambda: llama.llama_model_free(self.handle))
         layers = llama.llama_model_n_layer(self.handle) + 1  # the output layer counts too
@@ -131,6 +130,8 @@ class Loaded:
             self.pool = Threadpool(bound, folder, context, *counts)
             self._closers.insert(1, self.pool.close)  # closed after the context that uses it
         self.vocabulary = Vocabulary(llama, self.handle)
+        self._closers.append(self.vocabulary.close)
+        self._template = (llama.llama_model_chat_template(self.handle, None) or b"").decode()
         return context, cut
 
     def _openvino_note(self) -> str:
@@ -161,7 +162,8 @@ class Loaded:
     @property
     def busy(self) -> bool:
         """Whether an answer is under way that somebody still reads."""
-        return any(not stream.done for stream in self.streams)
+        with self._listing:
+            return any(not stream.done for stream in self._streams)
 
     def chooser(
         self, request: Request, prompt: Sequence[int], seed: int
@@ -188,15 +190,14 @@ class Loaded:
     def prompt_text(self, request: Request) -> tuple[str, str]:
         """What the model reads for `request`, and a note when its template was not used."""
         self.decoder.require_open()
-        template = self.bound.llama.llama_model_chat_template(self.handle, None)
         messages = request.messages
-        if request.raw or not template:
+        if request.raw or not self._template:
             text = "\n\n".join(message["content"] for message in messages) or request.prompt
             note = "the model has no chat template: the prompt went in raw"
             return text, "" if request.raw else note
         messages = messages or (Message(role="user", content=request.prompt),)
         bos, eos = self.vocabulary.bos, self.vocabulary.eos
-        return render(template.decode(), messages, bos=bos, eos=eos), ""
+        return render(self._template, messages, bos=bos, eos=eos), ""
 
     def prompt_tokens(self, request: Request) -> tuple[list[int], str]:
         """The token ids of `request`'s prompt, and the note of `prompt_text`."""
@@ -226,7 +227,8 @@ class Loaded:
         stopped = threading.Event()
         answer = Answer(self, request, tokens, notes)
         stream = Stream(answer.pieces(stopped, ignore_end=ignore_end), stopped)
-        self.streams.add(stream)
+        with self._listing:
+            self._streams.add(stream)
         return stream
 
     def close(self) -> None:

@@ -4,22 +4,46 @@ from __future__ import annotations
 
 import codecs
 import ctypes
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from smolpc.runtime.closed import closed
 
 
 class Vocabulary:
-    """The vocabulary of a loaded model; valid as long as the model is."""
+    """The vocabulary of a loaded model; `close` it before the model is freed.
+
+    Any thread may use it. After `close` everything that asks the engine raises UsageError.
+    """
 
     def __init__(self, llama: Any, model: Any) -> None:
         self._llama = llama
         self._to_piece, self._is_eog = llama.llama_token_to_piece, llama.llama_vocab_is_eog
         self._pieces: dict[int, bytes] = {}  # asked for each token of an answer: see `piece`
         self._ends: dict[int, bool] = {}
+        self._using = threading.RLock()
+        self._closed = False
         self.handle = llama.llama_model_get_vocab(model)
+        self.size = int(llama.llama_vocab_n_tokens(self.handle))  # tokens
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.handle)
-        self.size = int(llama.llama_vocab_n_tokens(self.handle))
         self.bos = self.text(llama.llama_vocab_bos(self.handle))
         self.eos = self.text(llama.llama_vocab_eos(self.handle))
+
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        """The engine's handle, which inside stays valid although another thread closes the
+        model. Raises UsageError after that."""
+        with self._using:
+            if self._closed:
+                raise closed()
+            yield self.handle
+
+    def close(self) -> None:
+        """Wait for the call that is under way; there will be no other."""
+        with self._using:
+            self._closed = True
 
     def text(self, token: int) -> str:
         """The spelling of a token in the model's file; "" for one that the model does not have."""
@@ -38,9 +62,10 @@ class Vocabulary:
         room = len(data) + 8  # a token stands for a byte at least; a few are added
         while True:
             buffer = (self._llama.llama_token * room)()
-            count = self._llama.llama_tokenize(
-                self.handle, data, len(data), buffer, room, True, True
-            )
+            with self.open() as handle:
+                count = self._llama.llama_tokenize(
+                    handle, data, len(data), buffer, room, True, True
+                )
             if count >= 0:
                 return list(buffer[:count])
             room = -count
@@ -49,22 +74,24 @@ class Vocabulary:
         """Whether the model ends its turn with `token`."""
         known = self._ends.get(token)
         if known is None:
-            known = self._ends[token] = bool(self._is_eog(self.handle, token))
+            with self.open() as handle:
+                known = self._ends[token] = bool(self._is_eog(handle, token))
         return known
 
     def piece(self, token: int) -> bytes:
         """The bytes of one token; a part of a character is possible. Control tokens: none."""
         known = self._pieces.get(token)
         if known is None:
-            known = self._pieces[token] = self._read(token)
+            with self.open() as handle:
+                known = self._pieces[token] = self._read(handle, token)
         return known
 
-    def _read(self, token: int) -> bytes:
+    def _read(self, handle: Any, token: int) -> bytes:
         buffer = ctypes.create_string_buffer(256)
-        count = self._to_piece(self.handle, token, buffer, len(buffer), 0, False)
+        count = self._to_piece(handle, token, buffer, len(buffer), 0, False)
         if count < 0:
             buffer = ctypes.create_string_buffer(-count)
-            count = self._to_piece(self.handle, token, buffer, -count, 0, False)
+            count = self._to_piece(handle, token, buffer, -count, 0, False)
         return buffer.raw[:count]
 
 

@@ -212,3 +212,53 @@ def test_the_model_used_longest_ago_leaves_a_full_budget(
             own.generate(QUESTION, model="b")
     with pytest.raises(PrerequisiteError, match="memory budget"):
         Engine.open(paths[0], artifact=real_artifact, settings=SMALL, memory_budget=10_000_000)
+
+
+def test_two_files_of_one_name_are_two_models(
+    real_artifact: Path, real_model: Path, tmp_path: Path
+) -> None:
+    paths = [tmp_path / folder / "model.gguf" for folder in "ab"]
+    for path in paths:
+        path.parent.mkdir()
+        path.symlink_to(real_model)
+    with Engine.open(paths[0], artifact=real_artifact, settings=SMALL) as own:
+        assert own.load(paths[1], settings=SMALL) == "model-2"
+        assert own.load(paths[1], settings=SMALL) == "model-2"
+        result = own.generate(QUESTION, model=paths[1], max_tokens=1).result
+        assert (own.models, result.model) == (("model", "model-2"), "model-2")
+        own.unload(paths[0])
+        with pytest.raises(UsageError, match="not loaded"):
+            own.generate(QUESTION, model=paths[0])
+        own.unload("model-2")
+        assert own.load(paths[1], settings=SMALL) == "model"
+
+
+def test_closing_while_others_wait_for_their_turn_is_no_crash(
+    real_artifact: Path, real_model: Path
+) -> None:
+    own = Engine.open(real_model, artifact=real_artifact, settings=SMALL)
+    begun, other = threading.Event(), []
+
+    def ask(number: int) -> None:
+        try:
+            for _ in own.generate(
+                QUESTION,
+                temperature=float(number % 2),
+                grammar="root ::= [a-z ]+" if number % 3 == 0 else "",
+                files=("text " * 100,),
+            ):
+                begun.set()
+        except UsageError:
+            pass
+        except BaseException as error:  # noqa: BLE001 - shown by the test
+            other.append(error)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(60)
+    own.close()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert other == []
