@@ -73,13 +73,15 @@ def tune(
         try:
             _measure(tuner, waiting, steps, reporter.note)
         except KeyboardInterrupt as error:
-            if tuner.values:  # else an earlier result stays
-                tunings.keep(store, result())
+            found = result()
+            before = tunings.find(store, found.host, found.artifact, found.model)
+            if steps and (
+                found.values or before is None
+            ):  # an earlier result is not replaced by nothing
+                tunings.keep(store, found)
             raise Interrupted(
                 "interrupted",
-                why="what was proved until now is kept"
-                if tuner.values
-                else "nothing was proved yet",
+                why="what was proved until now is kept" if steps else "nothing was proved yet",
                 next_step="smolpc tune   (it begins again)",
             ) from error
         kept = result()
