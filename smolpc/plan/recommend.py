@@ -12,8 +12,9 @@ from math import log2, sqrt
 from smolpc.console import human_bytes
 from smolpc.plan import speed
 from smolpc.plan.fit import best, shape_of_manifest
+from smolpc.plan.fit.traffic import reads
 from smolpc.schema.base import Value
-from smolpc.schema.fit import Choice, Device, FitSettings, Layer, Shape
+from smolpc.schema.fit import Choice, Device, Shape
 from smolpc.schema.hardware import Speeds
 from smolpc.schema.host import Host
 from smolpc.schema.model import ModelManifest
@@ -29,7 +30,6 @@ TIGHT = 0.5  # doublings that a model loses because other programs must be close
 RIGHT_PURPOSE = 1.0  # doublings: a coder model counts as one twice its size, for code
 OTHER_PURPOSE = 0.5  # doublings: a model that was made for the other purpose
 NOT_COMMERCIAL = 0.3  # doublings: a licence that a school has to read first
-F16_BYTES = 2
 SHARES = (0.25, 0.5, 0.75)  # of the layers, tried on a GPU that is slower than the CPU
 
 
@@ -133,31 +133,6 @@ def patience(rate: float) -> float:
     return cost
 
 
-def reads(shape: Shape, settings: FitSettings) -> tuple[int, int]:
-    """Bytes that decoding one token reads: (from the CPU's memory, from the GPUs')."""
-    first_on_gpu = len(shape.layers) - max(0, settings.gpu_layers - 1)
-    cpu = gpu = 0
-    for index, layer in enumerate(shape.layers):
-        dense = layer.weights - layer.experts + _cache(layer, shape)
-        experts = layer.experts * layer.experts_used // shape.experts if shape.experts else 0
-        if index < first_on_gpu:
-            cpu += dense + experts
-        elif index < settings.cpu_experts:
-            cpu, gpu = cpu + experts, gpu + dense
-        else:
-            gpu += dense + experts
-    if settings.gpu_layers:
-        return cpu, gpu + shape.output
-    return cpu + shape.output, gpu
-
-
-def _cache(layer: Layer, shape: Shape) -> int:
-    tokens = TYPICAL_CONTEXT
-    if layer.attention == "swa" and shape.sliding_window:
-        tokens = min(tokens, shape.sliding_window)
-    return tokens * layer.kv_heads * (layer.key_length + layer.value_length) * F16_BYTES
-
-
 class _Way(Value, kw_only=True):
     """One way to run a model here."""
 
@@ -231,7 +206,7 @@ def _rate(
     speeds: Speeds,
 ) -> speed.Rate:
     """Of several GPUs the slowest counts: how the layers are shared out is decided by memory."""
-    on_cpu, on_gpu = reads(shape, choice.estimate.settings)
+    on_cpu, on_gpu = reads(shape, choice.estimate.settings, TYPICAL_CONTEXT)
     slowest = min(gpus, key=lambda reader: reader.rate, default=cpu)
     return speed.decode_rate([(on_cpu, cpu), (on_gpu, slowest)], speeds)
 
