@@ -7,6 +7,7 @@ from invoke.collection import Collection
 from smolpc.cli import (
     artifacts,
     backends,
+    bench,
     build,
     chat,
     config,
@@ -37,6 +38,7 @@ namespace = Collection(
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),
     backends=Collection(backends.list_, backends.pull),
+    bench=Collection(bench.limit),
     models=Collection(*models.TASKS),
     config=Collection(config.show, config.set_, config.unset),
 )

@@ -23,6 +23,7 @@ from smolpc.schema.family import Family
 from smolpc.schema.fit_report import EstimateReport
 from smolpc.schema.hardware import Speeds
 from smolpc.schema.host import Host
+from smolpc.schema.limit import LimitReport
 from smolpc.schema.model import ModelManifest
 from smolpc.schema.ollama_report import OllamaExportReport, OllamaImportReport, OllamaListReport
 from smolpc.schema.plan import Plan
@@ -75,6 +76,7 @@ EXPORTED: dict[str, type] = {
     "explain-report": ExplainReport,
     "tuned": Tuned,
     "tune-report": TuneReport,
+    "limit-report": LimitReport,
     "pull-report": report.PullReport,
     "build-report": report.BuildReport,
     "setup-report": report.SetupReport,

@@ -103,6 +103,7 @@ def test_text_has_no_escape_codes_when_it_is_not_a_terminal(
         (("run", "--prompt", "hi", "--threads", "-1"), 2),
         (("run", "--prompt", " "), 2),
         (("serve",), 3),
+        (("bench.limit",), 3),
         (("serve", "--host", "0.0.0.0"), 2),
         (("serve", "--context", "many"), 2),
         (("setup", "--profile", "cross-linux-aarch64"), 2),
