@@ -67,7 +67,7 @@ def test_odd_buffers_are_measured(size: int) -> None:
 
 def test_matrices_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrices, "SIZES", (64, 128))
-    found = matrices.measure(seconds=0.01)
+    found = matrices.measure(threads=2, seconds=0.01)
     assert 1e7 < found.median <= found.best < 1e15
     assert found.size in (64, 128)
     assert found.rounds >= 2
@@ -81,7 +81,7 @@ def test_measuring_can_be_interrupted() -> None:
     with pytest.raises(Interrupted):
         memory.measure(1 << 20, [2], seconds=60, check=stop)
     with pytest.raises(Interrupted):
-        matrices.measure(seconds=60, check=stop)
+        matrices.measure(threads=2, seconds=60, check=stop)
 
 
 def snapshot(

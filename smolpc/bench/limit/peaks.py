@@ -64,7 +64,7 @@ def measure(host: Host, again: int, reporter: Reporter) -> Measured:
         near = None
         if 0 < again <= min(cache, size):
             near = memory.measure(again, threads, seconds=NEAR_SECONDS, check=check)
-        products = matrices.measure(seconds=MATRIX_SECONDS, check=check)
+        products = matrices.measure(threads=max(threads), seconds=MATRIX_SECONDS, check=check)
     others = quiet.between(before, quiet.snapshot())
     half, integer = derived(products.best, host.cpu.features, products.library)
     return Measured(
