@@ -22,6 +22,7 @@ from smolpc.schema.artifact import Artifact
 from smolpc.schema.base import Value
 from smolpc.schema.bench import Player as Kind
 from smolpc.schema.bench import Variant
+from smolpc.schema.fit import FitSettings
 from smolpc.schema.host import Host
 from smolpc.schema.running import RunSettings
 from smolpc.schema.running_report import Running
@@ -93,6 +94,11 @@ class Lineup:
         storage.ensure_unchanged(record, self.path)
         self.context = CONTEXT
 
+    @property
+    def memory(self) -> FitSettings:
+        """What the settings of `run` take for this model, in the context of a measurement."""
+        return self._running(Wish(text="", kind="llamacpp")).settings.memory
+
     def players(self, wanted: Sequence[Wish]) -> list[Player]:
         """Raises UsageError, PrerequisiteError or TrustError for one that cannot play."""
         return [self._player(one) for one in wanted]
@@ -152,6 +158,7 @@ class Lineup:
         own = kind not in ("openai", "ollama")
         return Variant(
             name=", ".join([title, *parts]),
+            wish=one.text,
             player=msgspec.convert(kind, Kind),
             model=model or record.name,
             model_sha256=record.sha256 if own else sha256,

@@ -1,12 +1,118 @@
-"""`bench.*`: what this machine can do, measured."""
+"""`bench` and `bench.*`: how fast this machine is, what is faster, and what is possible."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from smolpc.cli.app import command
 from smolpc.console import Console, human_bytes
 from smolpc.schema.limit import Limit, LimitReport
 
+if TYPE_CHECKING:
+    from smolpc.schema.bench import BenchResult
+
 STAGES = {"decode": "write an answer", "prefill": "read a prompt"}
+MINUTES = 2.0
+
+
+@command(
+    name="run",
+    first="model",
+    help={
+        "model": "an installed model by name (default: that of the last setup)",
+        "players": "who answers, the first one is what the others are compared with, such as"
+        ' "llama-server, llamacpp, llamacpp:threads=1+speculation=off, http://127.0.0.1:8080"',
+        "vs": "compare with this one only: ollama, llama-server or an address",
+        "scenarios": "what is asked, names with commas between them (see bench.scenarios)",
+        "minutes": f"how long to measure (default: {MINUTES:g})",
+        "full": "all scenarios, also those that take long",
+        "seed": "of the order of the measurements (default: another one each time)",
+        "save": "also write the result to this file",
+    },
+    events=True,
+)
+def bench(
+    console: Console,
+    model: str = "",
+    players: str = "",
+    vs: str = "",
+    scenarios: str = "",
+    minutes: str = "",
+    full: bool = False,
+    seed: int = -1,
+    save: str = "",
+    json: bool = False,
+) -> None:
+    """Measure how fast models answer here, in turns, and compare."""
+    from smolpc.bench import conduct, lineup, results
+    from smolpc.bench.scenarios import chosen
+    from smolpc.files import user_path
+    from smolpc.provision.target import catalog_for, host_for
+
+    from smolpc import settings
+
+    config = settings.load_config().settings
+    known = catalog_for(config).scenarios
+    wanted = chosen(known.values(), _names(scenarios), full=full)
+    wishes = lineup.wishes([vs, "llamacpp"] if vs else _names(players) or lineup.PLAIN)
+    line = lineup.Lineup(model, host_for(config))
+    result = conduct.bench(
+        line,
+        wishes,
+        wanted,
+        seconds=_seconds(minutes),
+        seed=None if seed < 0 else seed,
+        full=full,
+        reporter=console.reporter,
+    )
+    path = results.keep(line.store, result)
+    if save:
+        path = user_path(save)
+        results.write(path, result)
+    if json:
+        console.emit(result)
+    show_result(console, result)
+    console.print(f"\nkept as {path}")
+
+
+@command(
+    first="base",
+    help={
+        "base": "a result: a file, the beginning of an id, or last",
+        "new": "the result that is compared with it",
+        "fail_if": 'end with code 1 if the data say so: "decode < 0.97, first_token > 1.1"',
+        "strict": "the median decides, also where the noise allows both",
+    },
+)
+def compare(
+    console: Console,
+    base: str,
+    new: str = "last",
+    fail_if: str = "",
+    strict: bool = False,
+    json: bool = False,
+) -> None:
+    """Compare two results, and fail a build where the new one is worse."""
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _seconds(minutes: str) -> float:
+    from smolpc.errors import UsageError
+
+    try:
+        wanted = float(minutes or MINUTES)
+    except ValueError:
+        wanted = 0
+    if not 0 < wanted <= 24 * 60:
+        raise UsageError(
+            f"'{minutes}' is no number of minutes",
+            why="it is more than 0, such as 0.5 or 10",
+            next_step=f"smolpc bench --minutes {MINUTES:g}",
+        )
+    return wanted * 60
 
 
 @command(

@@ -62,7 +62,8 @@ class Scenario(Value, kw_only=True):
 class Variant(Value, kw_only=True):
     """One player with one model, one engine and one set of settings."""
 
-    name: str  # unique in the run: "in process", "llama-server", "in process, 1 thread"
+    name: str  # unique in the run: "in process", "llama-server", "in process, threads 1"
+    wish: str = ""  # how it was asked for: "llamacpp:threads=1"
     player: Player
     model: str
     model_sha256: str  # of the GGUF bytes that answer, "" where the player does not tell

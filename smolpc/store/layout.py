@@ -30,6 +30,7 @@ class Store:
         self.refused = root / "refused"
         self.pins = root / "pins"  # digests of models that were trusted at first use
         self.tuned = root / "tuned"  # settings that were measured to be faster
+        self.benchmarks = root / "benchmarks"  # results, one file for each run
 
     def artifact(self, key: str) -> Path:
         return self.artifacts / key

@@ -1,0 +1,110 @@
+"""One run from beginning to end: players, turns until the time is up or all is clear, result."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import psutil
+
+import smolpc
+from smolpc.bench import drift, schedule, summary
+from smolpc.bench.lineup import Lineup, Wish
+from smolpc.bench.players.in_process import InProcess
+from smolpc.bench.players.servers import OwnServer
+from smolpc.bench.run import Runner
+from smolpc.console import Reporter
+from smolpc.errors import Interrupted
+from smolpc.runtime import memory
+from smolpc.schema.bench import BenchResult, Scenario
+from smolpc.schema.tuning import fingerprint
+
+MOST_BLOCKS = 60
+
+
+def bench(
+    lineup: Lineup,
+    wanted: Sequence[Wish],
+    scenarios: Sequence[Scenario],
+    *,
+    seconds: float,
+    seed: int | None = None,
+    full: bool = False,
+    blocks: int = MOST_BLOCKS,
+    reporter: Reporter,
+) -> BenchResult:
+    """Measure for about `seconds`, the loading of the models included.
+
+    Ctrl-C ends it with the blocks that are finished, once there is one. Raises Interrupted
+    before that, and SmolpcError when a player cannot play.
+    """
+    seed = secrets.randbits(32) if seed is None else seed
+    began, created = time.monotonic(), datetime.now(UTC)
+    players = lineup.players(wanted)
+    names = [player.variant.name for player in players]
+    titles = [one.name for one in scenarios]
+    need = memory.needed(lineup.path, lineup.memory)
+    loaded = sum(isinstance(one, InProcess | OwnServer) for one in players)
+    together = loaded * need < psutil.virtual_memory().available
+
+    def left() -> float:
+        return seconds - (time.monotonic() - began)
+
+    took: list[float] = []
+    notes: list[str] = []
+    with (
+        Runner(
+            players,
+            scenarios,
+            seed=seed,
+            context=lineup.context,
+            together=together,
+        ) as runner,
+        reporter.task("Measure", total=seconds, unit="s") as task,
+    ):
+
+        def shown(_: str) -> None:
+            reporter.check()
+            task.update(min(seconds, seconds - left()))
+
+        runner.on_answer = shown
+        if not together:
+            notes.append("the players do not fit into memory together: each is loaded for its turn")
+        try:
+            runner.warm_up()
+            width = float("inf")
+            while not took or schedule.go_on(took, left=left(), most=blocks, width=width):
+                start = time.monotonic()
+                runner.block(len(took), schedule.order(titles, names, seed=seed, block=len(took)))
+                took.append(time.monotonic() - start)
+                counted, _ = drift.mark(
+                    runner.measured.answers, runner.measured.anchors, runner.measured.conditions
+                )
+                width = schedule.widest(summary.comparisons(counted, titles, names))
+        except (KeyboardInterrupt, Interrupted):
+            if not took:
+                raise
+            notes.append("it was interrupted: the finished blocks count")
+    measured = runner.measured
+    finished = [one for one in measured.answers if one.block < len(took)]
+    answers, flagged = drift.mark(finished, measured.anchors, measured.conditions)
+    return BenchResult(
+        id=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        created=created.isoformat(timespec="seconds"),
+        smolpc=smolpc.__version__,
+        seconds=round(time.monotonic() - began, 1),
+        seed=seed,
+        full=full,
+        host=lineup.host,
+        fingerprint=fingerprint(lineup.host),
+        scenarios=tuple(scenarios),
+        variants=tuple(player.variant for player in players),
+        answers=answers,
+        anchors=tuple(measured.anchors),
+        conditions=tuple(measured.conditions),
+        summaries=summary.summaries(answers, titles, names),
+        comparisons=summary.comparisons(answers, titles, names),
+        notes=(*notes, *flagged, *measured.notes),
+    )
