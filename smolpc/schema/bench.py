@@ -32,6 +32,9 @@ Metric = Literal[
     "load",
 ]
 HIGHER_IS_BETTER: tuple[Metric, ...] = ("prompt", "decode")
+# "parity": the interval covers 1, or the difference is too small to matter. "unknown": too few
+# measurements, or an interval so wide that it covers 2/3 and 3/2.
+Verdict = Literal["better", "worse", "parity", "unknown"]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
@@ -125,8 +128,8 @@ class Condition(Value, kw_only=True):
 
 
 class Estimate(Value, kw_only=True):
-    """A median, and where the true one lies with 95 % confidence. With too few measurements to
-    say, `low` and `high` are None."""
+    """A median (of ratios: a robust center), and where the true one lies with 95 % confidence. With
+    too few measurements to say, `low` and `high` are None."""
 
     median: float
     low: float | None = None
@@ -144,14 +147,18 @@ class Summary(Value, kw_only=True):
 
 
 class Comparison(Value, kw_only=True):
-    """`variant` against `base`, from pairs within a block. `ratio` is variant / base."""
+    """`variant` against `base`, from pairs within a block. `ratio` is variant / base.
+
+    The intervals of all comparisons of one run hold together with 95 % confidence. Between two
+    runs, `base` is the id of the earlier one, and `variant` the name in both.
+    """
 
     scenario: str
     metric: Metric
     base: str
     variant: str
     ratio: Estimate
-    verdict: Literal["better", "worse", "parity", "unknown"]  # parity: the interval covers 1
+    verdict: Verdict
 
 
 class Limit(Value, kw_only=True):
