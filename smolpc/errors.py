@@ -102,6 +102,12 @@ class ServerError(TryAgain):
     kind = "server"
 
 
+class GateFailed(SmolpcError):
+    """A condition of `bench.compare --fail-if` was met."""
+
+    code = 11
+
+
 class Interrupted(TryAgain):
     """The user pressed Ctrl-C, or the process was asked to stop."""
 

@@ -58,7 +58,6 @@ def bench(
         Runner(
             players,
             scenarios,
-            seed=seed,
             context=lineup.context,
             together=together,
         ) as runner,

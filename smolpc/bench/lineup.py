@@ -31,7 +31,7 @@ from smolpc.serve.server import LlamaServer
 from smolpc.store import Store, artifacts, generations
 
 TITLES = {"llamacpp": "in process", "llama-server": "llama-server", "llama-bench": "llama-bench"}
-PLAIN = ("llama-server:speculation=off", "llamacpp:speculation=off", "llama-bench", "llamacpp")
+USUAL = ("llama-server:speculation=off", "llamacpp", "llama-bench")  # the first is the base
 CONTEXT = 4096  # tokens: several players are in memory at a time
 KINDS: tuple[str, ...] = get_args(Kind)
 OWN = ("artifact", "delay")  # what a wish may say besides settings

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,26 +112,35 @@ def joules() -> float | None:
 
 
 class Others:
-    """How much other programs work. `ours` gives the processes that do not count."""
+    """How much other programs work while one player answers. `ours` gives the processes that do
+    not count; where a player works in processes that nobody knows, it cannot be told."""
 
     def __init__(self, ours: Callable[[], Iterable[int]]) -> None:
         self._ours = ours
-        self.begin()
+        self._seconds = self._busy = 0.0
 
-    def begin(self) -> None:
-        """What was before does not count."""
-        times = psutil.cpu_times()
-        self._idle = times.idle + getattr(times, "iowait", 0.0)
-        self._own = spent(tree(self._ours()))
-        self._started = time.perf_counter()
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """What happens inside counts."""
+        processors = psutil.cpu_count() or 1
+        started, idle, own = time.perf_counter(), _idle(), spent(tree(self._ours()))
+        yield
+        seconds = time.perf_counter() - started
+        used = _idle() - idle + spent(tree(self._ours())) - own
+        self._seconds += seconds
+        self._busy += max(0.0, processors * seconds - used)
 
     def busy(self) -> float:
-        """Processors that others kept busy since `begin`."""
-        seconds = time.perf_counter() - self._started
-        times = psutil.cpu_times()
-        idle = times.idle + getattr(times, "iowait", 0.0) - self._idle
-        own = spent(tree(self._ours())) - self._own
-        return max(0.0, (psutil.cpu_count() or 1) - (idle + own) / seconds)
+        """Processors that others kept busy since the last call."""
+        found = self._busy / self._seconds if self._seconds else 0.0
+        self._seconds = self._busy = 0.0
+        return found
+
+
+def _idle() -> float:
+    """Seconds that all processors together had nothing to do, since the system began."""
+    times = psutil.cpu_times()
+    return float(times.idle + getattr(times, "iowait", 0.0))
 
 
 def condition(block: int, other_cpu: float) -> Condition:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import psutil
 
@@ -36,7 +35,6 @@ class Runner:
         players: Sequence[Player],
         wanted: Sequence[Scenario],
         *,
-        seed: int,
         context: int,
         together: bool = True,
         on_answer: Callable[[str], None] = lambda _: None,
@@ -44,7 +42,6 @@ class Runner:
         self.players = {player.variant.name: player for player in players}
         self.scenarios = {one.name: one for one in wanted}
         self.together, self.context, self.on_answer = together, context, on_answer
-        self.rng = random.Random(seed)  # noqa: S311 - the order of measurements
         self.measured = Measured()
         self.depths: dict[str, int] = {}  # prompt tokens of a scenario, once somebody read it
         self.loads: dict[str, float] = {}  # seconds that opening took
@@ -81,7 +78,6 @@ class Runner:
     def block(self, number: int, order: Sequence[tuple[str, str]]) -> None:
         """One block: `order` are pairs of scenario and variant."""
         self._anchor(number)
-        self._others.begin()
         for place, (scenario, variant) in enumerate(order):
             self.on_answer(f"{variant}: {self.scenarios[scenario].title}")
             self._turn(number, place, self.scenarios[scenario], variant)
@@ -100,9 +96,9 @@ class Runner:
         player = self.players[variant]
         self._ready(variant)
         at = self.now
-        with machine.Watch(player.pids) as watch:
-            heard = self._ask(variant, scenario, block)
         own = bool(player.pids)
+        with machine.Watch(player.pids) as watch, self._others.watched() if own else nullcontext():
+            heard = self._ask(variant, scenario, block)
         self.measured.answers.append(
             Answer(
                 scenario=scenario.name,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from smolpc.console import human_bytes
 from smolpc.schema.bench import BenchResult, Comparison, Estimate, Metric, Scenario
+from smolpc.schema.bench_report import HistoryEntry
 
 SHOWN: tuple[Metric, ...] = ("first_token", "prompt", "decode", "gap_p95", "memory")
 TITLES: dict[Metric, str] = {
@@ -17,6 +19,11 @@ TITLES: dict[Metric, str] = {
 }
 RATES: tuple[Metric, ...] = ("prompt", "decode")
 MARKS = {"better": "▲", "worse": "▼", "parity": "=", "unknown": "?"}
+
+
+def title(metric: Metric) -> str:
+    """The metric as the head of a column."""
+    return TITLES.get(metric, metric)
 
 
 def figure(metric: Metric, value: float) -> str:
@@ -100,3 +107,33 @@ def sentence(variant: str, base: str, found: Sequence[Comparison]) -> str:
         word = "faster" if "better" in said else "slower"
         return f"{variant} answers {times}: {word} in some cases, equal in others."
     return f"{variant} answers {times}."
+
+
+def entry(result: BenchResult) -> HistoryEntry:
+    """A result in short."""
+    decode: dict[str, Estimate] = {}
+    for variant in result.variants:
+        found = [
+            one.value
+            for one in result.summaries
+            if one.metric == "decode" and one.variant == variant.name
+        ]
+        if found:
+            middle = median(one.median for one in found)
+            decode[variant.name] = Estimate(median=middle, count=sum(one.count for one in found))
+    return HistoryEntry(
+        id=result.id,
+        created=result.created,
+        model=result.variants[0].model,
+        blocks=len({one.block for one in result.answers if not one.flags}),
+        decode=decode,
+    )
+
+
+def entry_rows(result: BenchResult) -> list[tuple[str, ...]]:
+    """The lines of a result in `bench.history`."""
+    found = entry(result)
+    return [
+        (found.id, found.model, name, figure("decode", one.median), str(found.blocks))
+        for name, one in found.decode.items()
+    ]

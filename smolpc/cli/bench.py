@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from invoke.collection import Collection
+from invoke.exceptions import Exit
+
 from smolpc.cli.app import command
-from smolpc.console import Console, human_bytes
+from smolpc.console import Console, human_bytes, human_seconds
+from smolpc.schema.bench_report import CompareReport, HistoryReport, ScenariosReport
 from smolpc.schema.limit import Limit, LimitReport
 
 if TYPE_CHECKING:
     from smolpc.schema.bench import BenchResult
+    from smolpc.store import Store
 
 STAGES = {"decode": "write an answer", "prefill": "read a prompt"}
 MINUTES = 2.0
@@ -44,17 +49,16 @@ def bench(
     json: bool = False,
 ) -> None:
     """Measure how fast models answer here, in turns, and compare."""
+    from smolpc import settings
     from smolpc.bench import conduct, lineup, results
     from smolpc.bench.scenarios import chosen
     from smolpc.files import user_path
     from smolpc.provision.target import catalog_for, host_for
 
-    from smolpc import settings
-
     config = settings.load_config().settings
     known = catalog_for(config).scenarios
     wanted = chosen(known.values(), _names(scenarios), full=full)
-    wishes = lineup.wishes([vs, "llamacpp"] if vs else _names(players) or lineup.PLAIN)
+    wishes = lineup.wishes([vs, "llamacpp"] if vs else _names(players) or lineup.USUAL)
     line = lineup.Lineup(model, host_for(config))
     result = conduct.bench(
         line,
@@ -80,7 +84,7 @@ def bench(
     help={
         "base": "a result: a file, the beginning of an id, or last",
         "new": "the result that is compared with it",
-        "fail_if": 'end with code 1 if the data say so: "decode < 0.97, first_token > 1.1"',
+        "fail_if": 'end with code 11 if the data say so: "decode < 0.97, first_token > 1.1"',
         "strict": "the median decides, also where the noise allows both",
     },
 )
@@ -93,6 +97,102 @@ def compare(
     json: bool = False,
 ) -> None:
     """Compare two results, and fail a build where the new one is worse."""
+    from smolpc.bench import between, gates, results, words
+    from smolpc.errors import GateFailed
+
+    wanted = gates.parse(fail_if) if fail_if else ()
+    store = _store()
+    before, after = results.read(store, base), results.read(store, new)
+    found, notes = between.compare(before, after)
+    judged = gates.judge(wanted, found, strict=strict) if wanted else ()
+    failed = [one for one in judged if one.failed]
+    report = CompareReport(
+        base=before.id,
+        new=after.id,
+        comparisons=found,
+        failed=tuple(one.why for one in failed),
+        notes=notes,
+    )
+    if json:
+        console.emit(report)
+    console.table(
+        ("scenario", "player", "metric", f"{after.id} / {before.id}"),
+        [
+            (one.scenario, one.variant, words.title(one.metric), words.ratio(one))
+            for one in found
+            if one.metric in words.SHOWN
+        ],
+    )
+    for note in notes:
+        console.print(f"note: {note}")
+    if failed and not json:
+        raise GateFailed(
+            f"{len(failed)} of {len(judged)} conditions failed",
+            why="; ".join(one.why for one in failed),
+            next_step=f"smolpc bench.compare {base} {new}   (all figures)",
+        )
+    if failed:
+        raise Exit(code=GateFailed.code)
+
+
+@command()
+def history(console: Console, json: bool = False) -> None:
+    """List the results that are kept, with what each measured."""
+    from smolpc.bench import results, words
+
+    store = _store()
+    kept = [results.read(store, name) for name in results.names(store)]
+    if json:
+        console.emit(HistoryReport(results=tuple(words.entry(one) for one in kept)))
+    console.table(
+        ("id", "model", "player", "answer tokens/s", "blocks"),
+        [row for one in kept for row in words.entry_rows(one)],
+    )
+    if not kept:
+        console.print("nothing was measured yet: smolpc bench")
+
+
+@command(name="scenarios")
+def scenarios_(console: Console, json: bool = False) -> None:
+    """List what can be asked in a benchmark."""
+    from smolpc import settings
+    from smolpc.provision.target import catalog_for
+
+    known = catalog_for(settings.load_config().settings).scenarios.values()
+    if json:
+        console.emit(ScenariosReport(scenarios=tuple(known)))
+    console.table(
+        ("name", "in the two-minute set", "answer tokens", "what it stands for"),
+        [(one.name, "yes" if one.quick else "no", str(one.answer), one.about) for one in known],
+    )
+
+
+def show_result(console: Console, result: BenchResult) -> None:
+    """A table for each scenario, a sentence for each player, and what the reader must know."""
+    from smolpc.bench import words
+
+    counted = {one.block for one in result.answers if not one.flags}
+    for scenario in result.scenarios:
+        console.print(f"\n{scenario.title}: {scenario.about}")
+        titles = [words.title(metric) for metric in words.SHOWN]
+        base = result.variants[0].name
+        console.table(("", *titles, f"against {base}"), words.rows(result, scenario))
+    console.print("")
+    for sentence in words.sentences(result):
+        console.print(sentence)
+    console.print(
+        f"{len(counted)} blocks count, measured in {human_seconds(result.seconds)};"
+        " ± is half the 95 % interval of the median"
+    )
+    for note in result.notes:
+        console.print(f"note: {note}")
+
+
+def _store() -> Store:
+    from smolpc import settings
+    from smolpc.store import Store
+
+    return Store(settings.load_config().settings.store_path)
 
 
 def _names(text: str) -> list[str]:
@@ -166,3 +266,7 @@ def row(limit: Limit) -> tuple[str, ...]:
         f"{limit.memory_seconds * 1e3:.3g} ms",
         f"{limit.arithmetic_seconds * 1e3:.3g} ms",
     )
+
+
+namespace = Collection(limit, compare, history, scenarios_)
+namespace.add_task(bench, default=True)  # `smolpc bench`

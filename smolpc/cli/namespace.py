@@ -38,7 +38,7 @@ namespace = Collection(
     profiles=Collection(profiles.list_, profiles.show, profiles.why, profiles.render),
     artifacts=Collection(artifacts.list_, artifacts.show, artifacts.verify, artifacts.gc),
     backends=Collection(backends.list_, backends.pull),
-    bench=Collection(bench.limit),
+    bench=bench.namespace,
     models=Collection(*models.TASKS),
     config=Collection(config.show, config.set_, config.unset),
 )

@@ -16,6 +16,7 @@ from smolpc.schema import registry_report, report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.backends import BackendsReport
 from smolpc.schema.bench import BenchResult, Scenario
+from smolpc.schema.bench_report import CompareReport, HistoryReport, ScenariosReport
 from smolpc.schema.config_report import ConfigChange, ConfigReport
 from smolpc.schema.conversation import Conversation
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
@@ -46,6 +47,9 @@ EXPORTED: dict[str, type] = {
     "speeds": Speeds,
     "scenario": Scenario,
     "bench-result": BenchResult,
+    "bench-compare-report": CompareReport,
+    "bench-history-report": HistoryReport,
+    "bench-scenarios-report": ScenariosReport,
     "host": Host,
     "plan": Plan,
     "build-spec": BuildSpec,

@@ -1,0 +1,53 @@
+"""A player that answers at known rates, without a model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from smolpc.bench.players.protocol import Heard, Question
+from smolpc.errors import PrerequisiteError
+from smolpc.schema.bench import Variant
+
+
+class Fake:
+    """`rate` gives tokens per second for the nth answer."""
+
+    def __init__(
+        self, name: str, rate: Callable[[int], float] = lambda _: 100.0, noise: float = 0.01
+    ) -> None:
+        self.variant = Variant(
+            name=name, wish=name, player="openai", model="m", model_sha256="a" * 64
+        )
+        self.rate, self.noise, self.random = rate, noise, random.Random(name)
+        self.asked: list[Question] = []
+        self.opened = 0
+        self.is_open = False
+        self.broken = False
+
+    @property
+    def pids(self) -> Sequence[int]:
+        return ()
+
+    def open(self) -> None:
+        self.is_open = True
+        self.opened += 1
+
+    def answer(self, question: Question) -> Heard:
+        assert self.is_open
+        if self.broken:
+            raise PrerequisiteError("broken on purpose")
+        self.asked.append(question)
+        count = question.request.max_tokens or 1
+        rate = self.rate(len(self.asked)) * self.random.lognormvariate(0, self.noise)
+        return Heard(
+            prompt_tokens=20,
+            answer_tokens=count,
+            first_token=0.1,
+            prompt=200.0,
+            decode=rate,
+            total=0.1 + count / rate,
+        )
+
+    def close(self) -> None:
+        self.is_open = False
