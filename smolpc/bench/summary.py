@@ -127,7 +127,7 @@ def _log_ratio(base: Sequence[Answer], other: Sequence[Answer], metric: Metric) 
         lengths = [median(one.answer_tokens for one in side) for side in (base, other)]
         if max(lengths) > SAME_LENGTH * min(lengths):
             return None
-    return log(after / before)
+    return log(after) - log(before)
 
 
 def family(metrics: Sequence[Metric]) -> dict[Metric, float]:
