@@ -14,9 +14,10 @@ cannot say anything there: their smallest p with 6 pairs is 0.03. So:
   The scale is the median distance of all pairs (Shamos, 1976). With the usual one, the median
   distance from the median, intervals of 6 to 10 values at 99.7 % miss 1.5 to 2.5 times as often
   as they say.
-  The degrees of freedom, `count` - 3, were chosen by simulation: with normal, skewed and heavy
-  tails, intervals from 6 to 15 values miss at most as often as they say down to 1 in 300, and at
-  most 1.4 times as often at 1 in 1000 (tests/benchmarks/bench_statistics.py).
+  `CUT` and the degrees of freedom, `count` - 3, were chosen by simulation, with normal, skewed and
+  heavy tails and 6 to 15 values: intervals miss at most as often as they say at 1 in 20, 1.1
+  times as often at 1 in 300, 1.5 times at 1 in 1000 and 2.5 times at 1 in 3000
+  (tests/benchmarks/bench_statistics.py --tails).
 """
 
 from __future__ import annotations

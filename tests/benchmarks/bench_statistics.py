@@ -1,6 +1,6 @@
 """How often the statistics of `smolpc bench` are right, on simulated machines.
 
-    python -m tests.benchmarks.bench_statistics [--runs 500]
+    python -m tests.benchmarks.bench_statistics [--runs 500] [--tails 50000]
 
 For each number of blocks and each kind of noise:
 
@@ -14,6 +14,9 @@ For each number of blocks and each kind of noise:
 
 The last lines stop as `smolpc bench` does, once all intervals are narrow enough: A/A runs that are
 right in spite of looking again after each block, and the blocks that they took.
+
+With --tails N, only this: of N intervals of a ratio, how many times as many miss as should, at 1
+in 20, 1 in 300, 1 in 1000 and 1 in 3000.
 """
 
 from __future__ import annotations
@@ -114,10 +117,29 @@ def stopped(kind: noise.Kind, narrow: float, runs: int) -> str:
     return f"{100 * right / runs:5.1f} right, {statistics.median(blocks):g} blocks"
 
 
+def tails(kind: noise.Kind, blocks: int, samples: int) -> str:
+    rng, risks = random.Random(f"{kind} {blocks}"), (1 / 20, 1 / 300, 1 / 1000, 1 / 3000)
+    misses = dict.fromkeys(risks, 0)
+    for _ in range(samples):
+        found = center(
+            [math.log(noise.factor(kind, rng) / noise.factor(kind, rng)) for _ in range(blocks)]
+        )
+        assert found is not None
+        for risk in risks:
+            misses[risk] += not covers(found.interval(1 - risk), 0)
+    return "  ".join(f"{count / samples / risk:5.2f}" for risk, count in misses.items())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--tails", type=int, default=0)
     args = parser.parse_args()
+    if args.tails:
+        for blocks in (6, 7, 8, 10, 15):
+            for kind in KINDS:
+                print(f"{blocks:6} {kind:9} {tails(kind, blocks, args.tails)}", flush=True)
+        return 0
     print("per cent         median  ratio at     bootstrap at  A/A    A/A    found  found  found")
     print("blocks noise         95     95   99.7     95   99.7 parity  right   of 2   of 5  single")
     for blocks in (6, 8, 10, 15):
