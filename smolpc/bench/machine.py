@@ -9,25 +9,28 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
 
 from smolpc.schema.bench import Condition
 
-ANCHOR = 8 << 20  # bytes that each processor hashes: a few hundredths of a second
+ANCHOR = 8 << 20  # bytes that each processor hashes: some hundredths of a second
+ROUNDS = 7  # of that: the median of a few does not see a single time slice
 SAMPLED = 0.1  # seconds between two looks at the memory
 POWER = Path("/sys/class/powercap")
 
 
 def anchor(processors: int) -> float:
     """Seconds for a fixed piece of work on all processors at once."""
-    data = bytes(ANCHOR)
+    data, took = bytes(ANCHOR), list[float]()
     with ThreadPoolExecutor(processors) as pool:
-        list(pool.map(lambda _: None, range(processors)))  # the threads exist now
-        started = time.perf_counter()
-        list(pool.map(lambda _: hashlib.sha256(data).digest(), range(processors)))
-        return time.perf_counter() - started
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            list(pool.map(lambda _: hashlib.sha256(data).digest(), range(processors)))
+            took.append(time.perf_counter() - started)
+    return median(took)
 
 
 def tree(pids: Iterable[int]) -> list[psutil.Process]:

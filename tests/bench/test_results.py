@@ -1,0 +1,56 @@
+"""Results on the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smolpc.bench import results
+from smolpc.errors import UsageError
+from smolpc.schema.bench import BenchResult
+from smolpc.store import Store
+from tests.machines import hosts
+
+
+def result(name: str) -> BenchResult:
+    return BenchResult(
+        id=name,
+        created="2026-11-25T00:00:00+00:00",
+        smolpc="0",
+        seconds=1.0,
+        seed=1,
+        host=hosts()["cloud-xeon-icelake-debian12"],
+        fingerprint="0" * 64,
+        scenarios=(),
+        variants=(),
+        answers=(),
+    )
+
+
+def test_a_result_is_found_by_its_beginning_as_the_last_one_and_as_a_file(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store ü")
+    first, second = result("20261124-1"), result("20261125-2")
+    path = results.keep(store, first)
+    results.keep(store, second)
+    assert results.names(store) == [first.id, second.id]
+    assert results.read(store, "20261124") == first
+    assert results.read(store, "last") == second
+    assert results.read(store, str(path)) == first
+
+
+def test_what_is_none_is_said(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(UsageError, match="no result 'last'") as caught:
+        results.read(store, "last")
+    assert caught.value.next_step == "smolpc bench"
+    for name in ("20261124-1", "20261124-2"):
+        results.keep(store, result(name))
+    with pytest.raises(UsageError, match="several"):
+        results.read(store, "20261124")
+    wrong = tmp_path / "x.json"
+    for data in (b"", b"{}", b"\xff\xfe", msgspec.json.encode({"format": 1})):
+        wrong.write_bytes(data)
+        with pytest.raises(UsageError, match="is no result"):
+            results.read(store, str(wrong))
