@@ -1,0 +1,113 @@
+"""`smolpc bench` with the real engine: everybody answers the same question to the same length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smolpc.errors import GateFailed
+from smolpc.schema.bench import BenchResult
+from smolpc.schema.bench_report import CompareReport, HistoryReport
+from tests.integration.conftest import Provisioned, Smolpc
+
+pytestmark = pytest.mark.integration
+
+PLAYERS = "llama-bench, llamacpp:speculation=off+threads=1, llama-server:speculation=off+threads=1"
+
+
+@pytest.fixture(scope="module")
+def result(
+    provisioned: Provisioned, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[BenchResult, Path]:
+    from tests.integration.conftest import run_smolpc
+
+    path = tmp_path_factory.mktemp("results ü") / "one.json"
+    done = run_smolpc(
+        "bench",
+        "--players",
+        PLAYERS,
+        "--scenarios",
+        "short-chat,system-prompt",
+        "--minutes",
+        "0.3",
+        "--seed",
+        "1",
+        "--save",
+        str(path),
+        "--json",
+        env=provisioned.env,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    found = msgspec.json.decode(done.stdout, type=BenchResult)
+    assert msgspec.json.decode(path.read_bytes(), type=BenchResult) == found
+    return found, path
+
+
+def test_everybody_answered_every_scenario_in_every_block(
+    result: tuple[BenchResult, Path],
+) -> None:
+    found, _ = result
+    blocks = {one.block for one in found.answers}
+    assert blocks == set(range(len(blocks)))
+    turns = {(one.block, one.scenario, one.variant) for one in found.answers}
+    assert len(turns) == len(found.answers) == len(blocks) * 2 * 3
+    assert {anchor.block for anchor in found.anchors} == blocks
+    own = {one.model_sha256 for one in found.variants}
+    assert len(own) == 1 and own != {""}  # the same file everywhere
+    assert all(one.artifact and one.settings["threads"] for one in found.variants)
+
+
+def test_prompts_and_answers_have_the_same_length_for_all(
+    result: tuple[BenchResult, Path],
+) -> None:
+    found, _ = result
+    for scenario in found.scenarios:
+        answers = [one for one in found.answers if one.scenario == scenario.name]
+        assert {one.answer_tokens for one in answers} == {scenario.answer}
+        assert len({one.prompt_tokens for one in answers}) == 1
+        for one in answers:
+            assert one.decode and one.decode > 0
+            if one.variant != "llama-bench":
+                assert one.first_token and one.memory and one.cpu
+    cold = [one for one in found.answers if one.scenario == "short-chat" and one.first_token]
+    assert not any(one.reused_tokens for one in cold)
+    warm = [one for one in found.answers if one.scenario == "system-prompt" and one.first_token]
+    assert all(one.reused_tokens > one.prompt_tokens / 2 for one in warm)
+
+
+def test_a_result_compared_with_itself_passes_its_gates_or_says_why_not(
+    smolpc: Smolpc, provisioned: Provisioned, result: tuple[BenchResult, Path]
+) -> None:
+    found, path = result
+    counted = any(not one.flags for one in found.answers)
+    if not counted:  # every block was disturbed: nothing may be compared, and that is said
+        assert any("nothing can be said" in note for note in found.notes)
+        return
+    same = (str(path), found.id)
+    passed = smolpc("bench.compare", *same, "--fail-if", "decode < 0.97", env=provisioned.env)
+    assert passed.returncode == 0, passed.stderr
+    strict = ("--strict", "--fail-if", "decode > 0.5")
+    failed = smolpc("bench.compare", *same, *strict, "--json", env=provisioned.env)
+    assert failed.returncode == GateFailed.code
+    report = msgspec.json.decode(failed.stdout, type=CompareReport)
+    assert report.failed and all(one.ratio.median == 1 for one in report.comparisons)
+
+
+def test_history_lists_it(
+    smolpc: Smolpc, provisioned: Provisioned, result: tuple[BenchResult, Path]
+) -> None:
+    done = smolpc("bench.history", "--json", env=provisioned.env)
+    assert done.returncode == 0, done.stderr
+    listed = msgspec.json.decode(done.stdout, type=HistoryReport).results
+    assert result[0].id in [one.id for one in listed]
+
+
+def test_a_setting_that_does_not_exist_is_an_error(
+    smolpc: Smolpc, provisioned: Provisioned
+) -> None:
+    done = smolpc("bench", "--players", "llamacpp:thread=1", env=provisioned.env)
+    assert done.returncode == 2
+    assert "did you mean" in done.stderr
