@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
 import psutil
 
 import smolpc
-from smolpc.bench import drift, schedule, summary
+from smolpc.bench import drift, schedule, shares, summary
 from smolpc.bench.lineup import Lineup, Wish
 from smolpc.bench.players.in_process import InProcess
 from smolpc.bench.players.servers import OwnServer
@@ -64,11 +65,11 @@ def bench(
         reporter.task("Measure", total=seconds, unit="s") as task,
     ):
 
-        def shown(_: str) -> None:
+        def progress(_: str) -> None:
             reporter.check()
             task.update(min(seconds, seconds - left()))
 
-        runner.on_answer = shown
+        runner.on_answer = progress
         if not together:
             notes.append("the players do not fit into memory together: each is loaded for its turn")
         try:
@@ -86,9 +87,18 @@ def bench(
             if not took:
                 raise
             notes.append("it was interrupted: the finished blocks count")
-    measured = runner.measured
+    measured, variants = runner.measured, tuple(player.variant for player in players)
     finished = [one for one in measured.answers if one.block < len(took)]
     answers, flagged = drift.mark(finished, measured.anchors, measured.conditions)
+    shown = answers
+    if answers and all(one.flags for one in answers):  # better than nothing, but not compared
+        shown = tuple(msgspec.structs.replace(one, flags=()) for one in answers)
+        notes.append("every block was disturbed: the figures are those of a busy PC")
+    summaries = summary.summaries(shown, titles, names)
+    record = lineup.prepared.record
+    limits = shares.shares(
+        lineup.path, record.sha256, lineup.host, variants, shown, summaries, reporter
+    )
     return BenchResult(
         id=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created=created.isoformat(timespec="seconds"),
@@ -99,11 +109,12 @@ def bench(
         host=lineup.host,
         fingerprint=fingerprint(lineup.host),
         scenarios=tuple(scenarios),
-        variants=tuple(player.variant for player in players),
+        variants=variants,
         answers=answers,
         anchors=tuple(measured.anchors),
         conditions=tuple(measured.conditions),
-        summaries=summary.summaries(answers, titles, names),
+        summaries=summaries,
         comparisons=summary.comparisons(answers, titles, names),
+        limits=limits,
         notes=(*notes, *flagged, *measured.notes),
     )

@@ -46,11 +46,17 @@ def cell(metric: Metric, found: Estimate | None) -> str:
 
 
 def rows(result: BenchResult, scenario: Scenario) -> list[tuple[str, ...]]:
-    """The table of one scenario: who, the figures, and how the decode rate compares."""
+    """The table of one scenario: who, the figures, how near the decode rate is to the limit of
+    the machine, and how it compares."""
     known = {
         (one.variant, one.metric): one.value
         for one in result.summaries
         if one.scenario == scenario.name
+    }
+    near = {
+        one.variant: f"{one.share:.0%}"
+        for one in result.limits
+        if one.scenario == scenario.name and one.metric == "decode"
     }
     against = {
         one.variant: one
@@ -61,6 +67,7 @@ def rows(result: BenchResult, scenario: Scenario) -> list[tuple[str, ...]]:
         (
             one.name,
             *(cell(metric, known.get((one.name, metric))) for metric in SHOWN),
+            near.get(one.name, ""),
             ratio(against.get(one.name)),
         )
         for one in result.variants

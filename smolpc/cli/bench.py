@@ -176,7 +176,8 @@ def show_result(console: Console, result: BenchResult) -> None:
         console.print(f"\n{scenario.title}: {scenario.about}")
         titles = [words.title(metric) for metric in words.SHOWN]
         base = result.variants[0].name
-        console.table(("", *titles, f"against {base}"), words.rows(result, scenario))
+        heads = ("", *titles, "of the limit", f"answer tokens/s / {base}")
+        console.table(heads, words.rows(result, scenario))
     console.print("")
     for sentence in words.sentences(result):
         console.print(sentence)
