@@ -1,0 +1,66 @@
+"""Marks lie inside the plot, at their value."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smolpc.bench.report.plots import LEFT, RIGHT, TICKS, across, extent, plot, ticks
+from smolpc.schema.bench import BenchResult
+from tests.bench.report import odd
+from tests.bench.results import METRICS, result
+
+values = st.lists(st.one_of(st.just(0.0), st.floats(1e-12, 1e15)), min_size=1, max_size=9)
+
+
+@given(values)
+def test_every_value_lies_within_the_axis_and_the_order_stays(found: list[float]) -> None:
+    low, high = extent(found)
+    assert low < high and low >= 0
+    places = [across(one, low, high) for one in sorted(found)]
+    assert places == sorted(places)
+    assert places[0] >= LEFT and places[-1] <= RIGHT
+
+
+@given(values)
+def test_ticks_are_few_and_on_the_axis(found: list[float]) -> None:
+    low, high = extent(found)
+    made = ticks(low, high, TICKS)
+    assert len(made) <= TICKS and made == sorted(made)
+    assert all(LEFT - 0.2 <= across(one, low, high) <= RIGHT + 0.2 for one in made)
+
+
+def test_ticks_are_round() -> None:
+    assert ticks(44.7, 62.3, 5) == [45, 50, 55, 60]
+    assert ticks(0, 1, 5) == [0, 0.5, 1]
+
+
+def test_an_axis_begins_at_zero_only_when_that_is_near() -> None:
+    assert extent([1, 10])[0] == 0
+    assert extent([9, 10])[0] > 8
+
+
+def test_a_median_is_where_its_value_is() -> None:
+    found = plot(result(), "short-chat", "decode")
+    assert found is not None
+    first, _, third = found.strips
+    assert first.median and third.median and first.low and first.high
+    assert third.median < first.low <= first.median <= first.high
+    assert first.text == first.shown and "to" in first.text
+
+
+def test_a_long_name_leaves_out_the_interval() -> None:
+    found = plot(result({"a long name of a program that goes on": 1.0}), "short-chat", "decode")
+    assert found is not None
+    (strip,) = found.strips
+    assert strip.name.endswith("…") and "(" in strip.text and "(" not in strip.shown
+    assert "goes on" in found.spoken
+
+
+@settings(max_examples=40, deadline=None)
+@given(odd.results(), st.sampled_from(METRICS))
+def test_odd_results_have_plots_or_none(found: BenchResult, metric: str) -> None:
+    for scenario in found.scenarios:
+        made = plot(found, scenario.name, metric)  # type: ignore[arg-type]
+        dots = [dot for strip in made.strips for dot in strip.dots] if made else []
+        assert all(LEFT <= dot.x <= RIGHT for dot in dots)
