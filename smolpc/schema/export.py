@@ -16,6 +16,7 @@ from smolpc.schema import registry_report, report
 from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.backends import BackendsReport
 from smolpc.schema.bench import BenchResult, Scenario
+from smolpc.schema.bench_many import MergedReport, TrendsReport
 from smolpc.schema.bench_report import CompareReport, HistoryReport, ScenariosReport
 from smolpc.schema.config_report import ConfigChange, ConfigReport
 from smolpc.schema.conversation import Conversation
@@ -50,6 +51,8 @@ EXPORTED: dict[str, type] = {
     "bench-compare-report": CompareReport,
     "bench-history-report": HistoryReport,
     "bench-scenarios-report": ScenariosReport,
+    "bench-trends-report": TrendsReport,
+    "bench-merged-report": MergedReport,
     "host": Host,
     "plan": Plan,
     "build-spec": BuildSpec,

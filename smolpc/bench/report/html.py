@@ -1,4 +1,4 @@
-"""A result as one HTML page that needs nothing else: no script, no font, no request.
+"""A report as one HTML page that needs nothing else: no script, no font, no request.
 
 Plots are SVG in the page, drawn by the template. To get a picture or a PDF, print it.
 """
@@ -15,21 +15,34 @@ from smolpc.bench.report.plots import LEFT, NAME, RIGHT, STRIP, WIDTH, plot
 from smolpc.schema.bench import BenchResult, Limit, Metric
 
 PLOTTED: tuple[Metric, ...] = ("decode", "first_token", "prompt", "total")
-TEMPLATE = "bench.html"
+BOX = {"width": WIDTH, "left": LEFT, "right": RIGHT, "name": NAME, "strip": STRIP}
 
 
 def page(result: BenchResult, template: Callable[[str], str]) -> str:
-    """The page. `template` gives the text of a template by name (`Catalog.template`)."""
+    """The page of one result. `template` gives the text of a template by name
+    (`Catalog.template`)."""
+    return rendered("bench.html", context(result), template)
+
+
+def rendered(name: str, values: dict[str, Any], template: Callable[[str], str]) -> str:
+    """A template with these values: every text in them is escaped and one line."""
     import jinja2
 
     environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(template),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: clean(value) if isinstance(value, str) else value,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.from_string(template(TEMPLATE)).render(context(result))
+    return environment.get_template(name).render(values, box=BOX)
+
+
+def _shown(value: Any) -> Any:
+    """Texts on one line; what a macro drew (and escaped) stays as it is."""
+    drawn = hasattr(value, "__html__")
+    return clean(value) if isinstance(value, str) and not drawn else value
 
 
 def context(result: BenchResult) -> dict[str, Any]:
@@ -42,7 +55,6 @@ def context(result: BenchResult) -> dict[str, Any]:
         "players": [(one.name, about.player(one)) for one in result.variants],
         "machine": about.machine(result.host),
         "sure": [*about.noise(result), *result.notes],
-        "box": {"width": WIDTH, "left": LEFT, "right": RIGHT, "name": NAME, "strip": STRIP},
     }
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from smolpc.bench.report.figures import LOOKS, clean, interval, known, number, scaled, short
 from smolpc.schema.base import Value
-from smolpc.schema.bench import Answer, BenchResult, Estimate, Metric
+from smolpc.schema.bench import BenchResult, Estimate, Metric
 
 WIDTH = 340.0
 LEFT, RIGHT, TOP = 12.0, 328.0, 8.0
@@ -24,6 +24,14 @@ SMALLEST = 0.01  # air beside the outer values, as a share: an axis shows no rou
 FROM_ZERO = 0.4  # an axis begins at zero when the smallest value is below this share of the largest
 
 
+class Series(Value, kw_only=True):
+    """What one strip shows, in the unit of the metric."""
+
+    name: str
+    points: tuple[tuple[float | None, bool], ...]  # value, and whether it counts
+    value: Estimate | None = None
+
+
 class Dot(Value, kw_only=True):
     x: float
     y: float
@@ -31,7 +39,7 @@ class Dot(Value, kw_only=True):
 
 
 class Strip(Value, kw_only=True):
-    """One variant: its dots, and a mark for the median with its interval."""
+    """One row: its dots, and a mark for the median with its interval."""
 
     name: str
     full_name: str
@@ -66,83 +74,86 @@ class Plot(Value, kw_only=True):
 
 def plot(result: BenchResult, scenario: str, metric: Metric) -> Plot | None:
     """Each answer as a dot; None when nothing was measured."""
-    look = LOOKS[metric]
     answers = [one for one in result.answers if one.scenario == scenario]
     values = {
         one.variant: one.value
         for one in result.summaries
         if (one.scenario, one.metric) == (scenario, metric)
     }
-    every = [found for one in answers if (found := _of(one, metric)) is not None]
-    good = [one for one in answers if not one.flags]
-    counted = [found for one in good if (found := _of(one, metric)) is not None]
+    return drawn(
+        metric,
+        [
+            Series(
+                name=variant.name,
+                points=tuple(
+                    (getattr(one, metric), not one.flags)
+                    for one in answers
+                    if one.variant == variant.name
+                ),
+                value=values.get(variant.name),
+            )
+            for variant in result.variants
+        ],
+    )
+
+
+def drawn(metric: Metric, rows: Sequence[Series]) -> Plot | None:
+    """A strip for each series, on one axis; None when there is nothing to draw."""
+    look = LOOKS[metric]
+    every = [(at, counts) for row in rows for at, counts in _places(row, metric)]
     edges = [
         found
-        for one in values.values()
-        for edge in (one.median, one.low, one.high)
+        for row in rows
+        if row.value is not None
+        for edge in (row.value.median, row.value.low, row.value.high)
         if (found := scaled(metric, edge)) is not None
     ]
-    shown = [*counted, *edges] or every
+    shown = [*(at for at, counts in every if counts), *edges] or [at for at, _ in every]
     if not shown:
         return None
     low, high = extent(shown)
-    strips = tuple(
-        _strip(
-            variant.name,
-            [one for one in answers if one.variant == variant.name],
-            values.get(variant.name),
-            metric,
-            (low, high),
-            TOP + place * ROW,
-        )
-        for place, variant in enumerate(result.variants)
-    )
     return Plot(
         title=look.axis,
         unit=look.unit.replace("tokens/s", "tokens per second") or "number",
-        strips=strips,
+        strips=tuple(
+            _strip(row, metric, (low, high), TOP + place * ROW) for place, row in enumerate(rows)
+        ),
         ticks=tuple(
             Tick(x=across(at, low, high), text=f"{at:.6g}") for at in ticks(low, high, TICKS)
         ),
-        outside=sum(not low <= one <= high for one in every),
-        height=TOP + ROW * len(strips) + AXIS,
+        outside=sum(not low <= at <= high for at, _ in every),
+        height=TOP + ROW * len(rows) + AXIS,
     )
 
 
-def _of(answer: Answer, metric: Metric) -> float | None:
-    value: float | None = getattr(answer, metric)
-    return scaled(metric, value)
+def _places(row: Series, metric: Metric) -> list[tuple[float, bool]]:
+    """The points that can be shown, in the unit of the axis."""
+    return [
+        (at, counts) for value, counts in row.points if (at := scaled(metric, value)) is not None
+    ]
 
 
-def _strip(
-    name: str,
-    answers: Sequence[Answer],
-    value: Estimate | None,
-    metric: Metric,
-    axis: tuple[float, float],
-    top: float,
-) -> Strip:
+def _strip(row: Series, metric: Metric, axis: tuple[float, float], top: float) -> Strip:
     low, high = axis
     dots = tuple(
         Dot(
             x=across(at, low, high),
             y=round(top + STRIP + JITTER[place % len(JITTER)], 1),
-            counts=not one.flags,
+            counts=counts,
         )
-        for place, one in enumerate(answers)
-        if (at := _of(one, metric)) is not None and low <= at <= high
+        for place, (at, counts) in enumerate(_places(row, metric))
+        if low <= at <= high
     )
-    strip = Strip(name=short(name, LONGEST), full_name=clean(name), top=top, dots=dots)
+    strip = Strip(name=short(row.name, LONGEST), full_name=clean(row.name), top=top, dots=dots)
+    value = row.value
     if value is None or known(value.median) is None:
         return strip
     between = interval(value, LOOKS[metric].scale)
     places = {
         edge: across(found, low, high)
-        for edge in ("median", "low", "high")
+        for edge in (("median", "low", "high") if between else ("median",))
         if (found := scaled(metric, getattr(value, edge))) is not None
     }
-    if not between:
-        places = {"median": places["median"]}
     middle = number(scaled(metric, value.median))
     text = f"{middle} ({between})" if between else middle
     shown = text if len(strip.name) + len(text) <= TOGETHER else middle
