@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -37,7 +38,7 @@ def read(store: Store, text: str) -> BenchResult:
 
     Raises UsageError when there is none, and for a file that is no result of this version.
     """
-    path = Path(text)
+    path = files.user_path(text)
     if not path.is_file():
         path = store.benchmarks / f"{_id(store, text)}.json"
     try:
@@ -48,6 +49,27 @@ def read(store: Store, text: str) -> BenchResult:
             why=str(error),
             next_step="smolpc bench --save FILE   (it writes one)",
         ) from error
+
+
+def gathered(store: Store, texts: Sequence[str]) -> dict[str, list[BenchResult]]:
+    """The results of each PC. Each file is a PC of its own, and so is each folder of files; the
+    results of the store are those of this PC. Raises UsageError."""
+    found: dict[str, list[BenchResult]] = {}
+    for text in texts:
+        path = files.user_path(text)
+        if path.is_dir():
+            inside = sorted(path.glob("*.json"))
+            if not inside:
+                raise UsageError(
+                    f"no results are in {path}",
+                    why="results are files that end with .json",
+                    next_step="smolpc bench --save FILE   (it writes one)",
+                )
+            found[str(path)] = [read(store, str(one)) for one in inside]
+        else:
+            pc = str(path) if path.is_file() else ""
+            found.setdefault(pc, []).append(read(store, text))
+    return found
 
 
 def _id(store: Store, text: str) -> str:

@@ -8,12 +8,11 @@ from invoke.collection import Collection
 from invoke.exceptions import Exit
 
 from smolpc.cli.app import command
-from smolpc.console import Console, human_bytes, human_seconds
-from smolpc.schema.bench_report import CompareReport, HistoryReport, ScenariosReport
+from smolpc.console import Console, human_bytes
+from smolpc.schema.bench_report import CompareReport, ScenariosReport
 from smolpc.schema.limit import Limit, LimitReport
 
 if TYPE_CHECKING:
-    from smolpc.schema.bench import BenchResult
     from smolpc.store import Store
 
 STAGES = {"decode": "write an answer", "prefill": "read a prompt"}
@@ -51,6 +50,7 @@ def bench(
     """Measure how fast models answer here, in turns, and compare."""
     from smolpc import settings
     from smolpc.bench import conduct, lineup, results
+    from smolpc.bench.report import tables
     from smolpc.bench.scenarios import chosen
     from smolpc.files import user_path
     from smolpc.provision.target import catalog_for, host_for
@@ -75,8 +75,8 @@ def bench(
         results.write(path, result)
     if json:
         console.emit(result)
-    show_result(console, result)
-    console.print(f"\nkept as {path}")
+    tables.show(console, result)
+    console.print(f"kept as {path}   (smolpc bench.report makes a page of it)")
 
 
 @command(
@@ -97,7 +97,9 @@ def compare(
     json: bool = False,
 ) -> None:
     """Compare two results, and fail a build where the new one is worse."""
-    from smolpc.bench import between, gates, results, words
+    from smolpc.bench import between, gates, results
+    from smolpc.bench.report.figures import LOOKS, ratios, times
+    from smolpc.bench.report.grid import COLUMNS
     from smolpc.errors import GateFailed
 
     wanted = gates.parse(fail_if) if fail_if else ()
@@ -106,50 +108,79 @@ def compare(
     found, notes = between.compare(before, after)
     judged = gates.judge(wanted, found, strict=strict) if wanted else ()
     failed = [one for one in judged if one.failed]
-    report = CompareReport(
-        base=before.id,
-        new=after.id,
-        comparisons=found,
-        failed=tuple(one.why for one in failed),
-        notes=notes,
-    )
     if json:
-        console.emit(report)
+        console.emit(
+            CompareReport(
+                base=before.id,
+                new=after.id,
+                comparisons=found,
+                failed=tuple(one.why for one in failed),
+                notes=notes,
+            )
+        )
     console.table(
-        ("scenario", "player", "metric", f"{after.id} / {before.id}"),
+        ("scenario", "player", "figure", "new / base", "between", "verdict"),
         [
-            (one.scenario, one.variant, words.title(one.metric), words.ratio(one))
+            (
+                one.scenario,
+                one.variant,
+                LOOKS[one.metric].title,
+                times(one.ratio.median),
+                ratios(one.ratio),
+                one.verdict,
+            )
             for one in found
-            if one.metric in words.SHOWN
+            if one.metric in COLUMNS
         ],
     )
     for note in notes:
         console.print(f"note: {note}")
-    if failed and not json:
+    if failed and json:
+        raise Exit(code=GateFailed.code)
+    if failed:
         raise GateFailed(
-            f"{len(failed)} of {len(judged)} conditions failed",
+            f"{len(failed)} of {len(judged)} conditions were met",
             why="; ".join(one.why for one in failed),
             next_step=f"smolpc bench.compare {base} {new}   (all figures)",
         )
-    if failed:
-        raise Exit(code=GateFailed.code)
+
+
+@command(
+    first="results",
+    help={
+        "results": "files, folders of files, or ids, with commas between them (default: last)",
+        "out": "the file to write: .html, .md or .csv",
+    },
+)
+def report(console: Console, results: str = "last", out: str = "") -> None:
+    """Make one page, a Markdown text or a table of all answers from a result; with several
+    results a report by kind of PC."""
+    from smolpc import files, settings
+    from smolpc.bench import results as kept
+    from smolpc.bench.report import written
+    from smolpc.provision.target import catalog_for
+
+    config = settings.load_config().settings
+    by_pc = kept.gathered(_store(), _names(results))
+    path = files.user_path(out or "smolpc-bench.html")
+    text = written.text(by_pc, path.suffix, catalog_for(config).template)
+    with files.explain_os_errors(path, f"write {path}"):
+        files.write_atomic(path, text.encode())
+    console.print(f"written: {path}")
 
 
 @command()
 def history(console: Console, json: bool = False) -> None:
-    """List the results that are kept, with what each measured."""
-    from smolpc.bench import results, words
+    """Show the results that are kept in the order of time, and what changed in between."""
+    from smolpc.bench import results
+    from smolpc.bench.report import trends
+    from smolpc.bench.report.history import history as trends_of
 
     store = _store()
-    kept = [results.read(store, name) for name in results.names(store)]
+    found = trends_of(results.read(store, name) for name in results.names(store))
     if json:
-        console.emit(HistoryReport(results=tuple(words.entry(one) for one in kept)))
-    console.table(
-        ("id", "model", "player", "answer tokens/s", "blocks"),
-        [row for one in kept for row in words.entry_rows(one)],
-    )
-    if not kept:
-        console.print("nothing was measured yet: smolpc bench")
+        console.emit(found)
+    trends.show(console, found)
 
 
 @command(name="scenarios")
@@ -165,28 +196,6 @@ def scenarios_(console: Console, json: bool = False) -> None:
         ("name", "in the two-minute set", "answer tokens", "what it stands for"),
         [(one.name, "yes" if one.quick else "no", str(one.answer), one.about) for one in known],
     )
-
-
-def show_result(console: Console, result: BenchResult) -> None:
-    """A table for each scenario, a sentence for each player, and what the reader must know."""
-    from smolpc.bench import words
-
-    counted = {one.block for one in result.answers if not one.flags}
-    for scenario in result.scenarios:
-        console.print(f"\n{scenario.title}: {scenario.about}")
-        titles = [words.title(metric) for metric in words.SHOWN]
-        base = result.variants[0].name
-        heads = ("", *titles, "of the limit", f"answer tokens/s / {base}")
-        console.table(heads, words.rows(result, scenario))
-    console.print("")
-    for sentence in words.sentences(result):
-        console.print(sentence)
-    console.print(
-        f"{len(counted)} blocks count, measured in {human_seconds(result.seconds)};"
-        " ± is half the 95 % interval of the median"
-    )
-    for note in result.notes:
-        console.print(f"note: {note}")
 
 
 def _store() -> Store:
@@ -269,5 +278,5 @@ def row(limit: Limit) -> tuple[str, ...]:
     )
 
 
-namespace = Collection(limit, compare, history, scenarios_)
+namespace = Collection(limit, compare, report, history, scenarios_)
 namespace.add_task(bench, default=True)  # `smolpc bench`

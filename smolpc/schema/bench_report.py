@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smolpc.schema.base import Value
-from smolpc.schema.bench import Comparison, Estimate, Scenario
+from smolpc.schema.bench import Comparison, Scenario
 
 
 class CompareReport(Value, kw_only=True):
@@ -15,23 +15,6 @@ class CompareReport(Value, kw_only=True):
     comparisons: tuple[Comparison, ...]
     failed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-class HistoryEntry(Value, kw_only=True):
-    """One kept result in short. `decode`: tokens per second of each player, over all scenarios."""
-
-    id: str
-    created: str
-    model: str
-    blocks: int  # that count
-    decode: dict[str, Estimate]
-
-
-class HistoryReport(Value, kw_only=True):
-    """`bench.history`, the oldest first."""
-
-    format: int = 1
-    results: tuple[HistoryEntry, ...]
 
 
 class ScenariosReport(Value, kw_only=True):

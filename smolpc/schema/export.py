@@ -17,7 +17,7 @@ from smolpc.schema.artifact import Artifact, Generation, ModelRecord
 from smolpc.schema.backends import BackendsReport
 from smolpc.schema.bench import BenchResult, Scenario
 from smolpc.schema.bench_many import MergedReport, TrendsReport
-from smolpc.schema.bench_report import CompareReport, HistoryReport, ScenariosReport
+from smolpc.schema.bench_report import CompareReport, ScenariosReport
 from smolpc.schema.config_report import ConfigChange, ConfigReport
 from smolpc.schema.conversation import Conversation
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
@@ -49,7 +49,6 @@ EXPORTED: dict[str, type] = {
     "scenario": Scenario,
     "bench-result": BenchResult,
     "bench-compare-report": CompareReport,
-    "bench-history-report": HistoryReport,
     "bench-scenarios-report": ScenariosReport,
     "bench-trends-report": TrendsReport,
     "bench-merged-report": MergedReport,

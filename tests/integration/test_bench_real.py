@@ -9,7 +9,8 @@ import pytest
 
 from smolpc.errors import GateFailed
 from smolpc.schema.bench import BenchResult
-from smolpc.schema.bench_report import CompareReport, HistoryReport
+from smolpc.schema.bench_many import TrendsReport
+from smolpc.schema.bench_report import CompareReport
 from tests.integration.conftest import Provisioned, Smolpc
 
 pytestmark = pytest.mark.integration
@@ -101,8 +102,19 @@ def test_history_lists_it(
 ) -> None:
     done = smolpc("bench.history", "--json", env=provisioned.env)
     assert done.returncode == 0, done.stderr
-    listed = msgspec.json.decode(done.stdout, type=HistoryReport).results
-    assert result[0].id in [one.id for one in listed]
+    trends = msgspec.json.decode(done.stdout, type=TrendsReport).trends
+    assert result[0].id in {point.run for trend in trends for point in trend.points}
+
+
+def test_reports_are_written(
+    smolpc: Smolpc, provisioned: Provisioned, result: tuple[BenchResult, Path], tmp_path: Path
+) -> None:
+    _, path = result
+    for ending, begin in ((".html", "<!doctype html>"), (".md", "# "), (".csv", "run,model")):
+        out = tmp_path / f"bericht ü{ending}"
+        done = smolpc("bench.report", str(path), "--out", str(out), env=provisioned.env)
+        assert done.returncode == 0, done.stderr
+        assert out.read_text(encoding="utf-8").lower().startswith(begin)
 
 
 def test_a_setting_that_does_not_exist_is_an_error(
