@@ -16,7 +16,7 @@ import psutil
 
 from smolpc.schema.bench import Condition
 
-ANCHOR = 8 << 20  # bytes that each processor hashes: some hundredths of a second
+ANCHOR = 32 << 20  # bytes that each processor hashes: some hundredths of a second
 ROUNDS = 7  # of that: the median of a few does not see a single time slice
 SAMPLED = 0.1  # seconds between two looks at the memory
 POWER = Path("/sys/class/powercap")
