@@ -47,7 +47,11 @@ SCENARIOS = (
         answer=160,
     ),
 )
-PLAYERS: dict[str, Player] = {"Ollama": "ollama", "llama-server": "llama-server"}
+PLAYERS: dict[str, Player] = {
+    "Ollama": "ollama",
+    "llama-server": "llama-server",
+    "llama-bench": "llama-bench",
+}
 SPEEDS = {"in process": 1.0, "llama-server": 0.98, "Ollama": 0.78}
 
 

@@ -21,6 +21,7 @@ LONGEST = 32  # characters of a name
 TOGETHER = 42  # characters of a name and its figures side by side
 JITTER = (0.0, 4.4, -4.4, 2.2, -2.2)  # so that equal answers do not hide each other
 SMALLEST = 0.01  # air beside the outer values, as a share: an axis shows no rounding errors
+MEANINGLESS = (("llama-bench", "total"),)  # the time of the tool, not that of an answer
 FROM_ZERO = 0.4  # an axis begins at zero when the smallest value is below this share of the largest
 
 
@@ -73,7 +74,8 @@ class Plot(Value, kw_only=True):
 
 
 def plot(result: BenchResult, scenario: str, metric: Metric) -> Plot | None:
-    """Each answer as a dot; None when nothing was measured."""
+    """Each answer as a dot; None when nothing was measured. Programs that do not measure this at
+    all have no strip."""
     answers = [one for one in result.answers if one.scenario == scenario]
     values = {
         one.variant: one.value
@@ -93,6 +95,7 @@ def plot(result: BenchResult, scenario: str, metric: Metric) -> Plot | None:
                 value=values.get(variant.name),
             )
             for variant in result.variants
+            if (variant.player, metric) not in MEANINGLESS
         ],
     )
 

@@ -16,7 +16,9 @@ OWN = ("llamacpp", "llama-server")  # players of smolpc itself
 # What stands for "answers faster", the best first: a whole answer, else writing, else the wait.
 SPEED: tuple[Metric, ...] = ("total", "decode", "first_token")
 VERBS = {"total": "answers", "decode": "writes", "first_token": "begins to answer"}
+RATES: tuple[Metric, ...] = ("decode",)  # all that llama-bench measures of an answer
 USUAL = "short-chat"  # the scenario that stands for everyday use
+UNCLEAR = "the measurements are too few or differ too much"
 
 
 def headline(result: BenchResult) -> str:
@@ -25,19 +27,22 @@ def headline(result: BenchResult) -> str:
     for scenario in [*usual, *result.scenarios]:
         found = _most_telling(result, scenario.name)
         if found is not None:
-            return f"On this PC {sentence(result, found)}."
+            why = f": {UNCLEAR}" if found.verdict == "unknown" else ""
+            return f"On this PC {sentence(result, found)}{why}."
     return f"{_alone(result)}."
 
 
 def by_scenario(result: BenchResult) -> list[tuple[str, str]]:
-    """(title of the scenario, sentence) for every scenario and every variant but the base."""
-    lines = []
+    """(title of the scenario, sentence) for every scenario and every variant but the base.
+    Nothing when nothing is clear: the headline says that."""
+    lines, clear = [], False
     for scenario in result.scenarios:
         for variant in result.variants[1:]:
             found = _comparison(result, scenario.name, variant.name)
             if found is not None:
                 lines.append((scenario.title, sentence(result, found)))
-    return lines
+                clear = clear or found.verdict != "unknown"
+    return lines if clear else []
 
 
 def sentence(result: BenchResult, found: Comparison) -> str:
@@ -49,10 +54,7 @@ def sentence(result: BenchResult, found: Comparison) -> str:
     second = label(result, sides[1], found.base, alone=alone)
     does = VERBS.get(found.metric, "answers")
     if found.verdict == "unknown":
-        return (
-            f"it is not clear whether {first} or {second} {does} faster:"
-            " the measurements are too few or differ too much"
-        )
+        return f"it is not clear whether {first} or {second} {does} faster"
     if found.verdict == "parity":
         between = ratios(found.ratio, joined="and")
         plural = does.replace("answers", "answer").replace("writes", "write")
@@ -84,7 +86,7 @@ def label(
 
 
 def _most_telling(result: BenchResult, scenario: str) -> Comparison | None:
-    """smolpc against somebody else's program, else any comparison."""
+    """smolpc against somebody else's program, else any comparison of programs that answer."""
     found = [
         one
         for variant in result.variants[1:]
@@ -92,9 +94,15 @@ def _most_telling(result: BenchResult, scenario: str) -> Comparison | None:
     ]
     players = {one.name: one.player for one in result.variants}
 
-    def rank(one: Comparison) -> tuple[bool, bool, bool]:
+    def rank(one: Comparison) -> tuple[bool, bool, bool, bool]:
         sides = {players.get(one.base), players.get(one.variant)}
-        return bool(sides & {*OWN}) and "ollama" in sides, not sides <= {*OWN}, "llamacpp" in sides
+        answers = "llama-bench" not in sides
+        return (
+            answers,
+            bool(sides & {*OWN}) and "ollama" in sides,
+            not sides <= {*OWN},
+            "llamacpp" in sides,
+        )
 
     return max(found, key=rank, default=None)
 
@@ -105,7 +113,13 @@ def _comparison(result: BenchResult, scenario: str, variant: str) -> Comparison 
         for one in result.comparisons
         if (one.scenario, one.variant) == (scenario, variant) and known(one.ratio.median)
     }
-    return next((by_metric[metric] for metric in SPEED if metric in by_metric), None)
+    sides = {one.player for one in result.variants if one.name in (variant, _base(result))}
+    metrics = RATES if "llama-bench" in sides else SPEED
+    return next((by_metric[metric] for metric in metrics if metric in by_metric), None)
+
+
+def _base(result: BenchResult) -> str:
+    return result.variants[0].name if result.variants else ""
 
 
 def _alone(result: BenchResult) -> str:

@@ -57,6 +57,14 @@ def test_a_long_name_leaves_out_the_interval() -> None:
     assert "goes on" in found.spoken
 
 
+def test_the_time_of_llama_bench_is_not_that_of_an_answer() -> None:
+    found = result({"in process": 1.0, "llama-bench": 1.0})
+    decode, total = (
+        plot(found, "short-chat", one) for one in METRICS if one in ("total", "decode")
+    )
+    assert total and decode and len(total.strips) == 1 and len(decode.strips) == 2
+
+
 @settings(max_examples=40, deadline=None)
 @given(odd.results(), st.sampled_from(METRICS))
 def test_odd_results_have_plots_or_none(found: BenchResult, metric: str) -> None:

@@ -45,7 +45,9 @@ def test_parity_and_not_knowing_are_said_as_they_are() -> None:
     )
     unclear = said(ratio(1.4))
     assert "it is not clear whether Ollama or smolpc answers faster" in unclear
-    assert "1.4" not in unclear
+    assert "1.4" not in unclear and "too few" in unclear
+    few = result(blocks=2, flagged=())
+    assert "not clear" in words.headline(few) and words.by_scenario(few) == []
 
 
 def test_everyday_use_and_other_programs_come_first() -> None:
@@ -61,6 +63,15 @@ def test_several_programs_of_ours_are_told_apart() -> None:
     assert words.headline(found).startswith(
         "On this PC smolpc (in process) answers 1.23 times as fast as smolpc (llama-server)"
     )
+
+
+def test_llama_bench_writes_but_does_not_answer() -> None:
+    found = result({"llama-server": 1.0, "in process": 1.1, "llama-bench": 1.5})
+    assert "smolpc (in process) answers" in words.headline(found)
+    lines = [line for _, line in words.by_scenario(found)]
+    assert sum("llama-bench writes" in line for line in lines) == 2
+    alone = words.headline(result({"llama-server": 1.0, "llama-bench": 1.5}))
+    assert alone.startswith("On this PC llama-bench writes")
 
 
 def test_alone_it_says_what_it_does() -> None:
