@@ -19,6 +19,7 @@ AXIS = 40.0  # below the rows: numbers and title
 TICKS = 5
 LONGEST = 32  # characters of a name
 TOGETHER = 42  # characters of a name and its figures side by side
+NOTHING, NONE_COUNTS = "not measured", "no answer counts"
 JITTER = (0.0, 4.4, -4.4, 2.2, -2.2)  # so that equal answers do not hide each other
 SMALLEST = 0.01  # air beside the outer values, as a share: an axis shows no rounding errors
 MEANINGLESS = (("llama-bench", "total"),)  # the time of the tool, not that of an answer
@@ -44,8 +45,8 @@ class Strip(Value, kw_only=True):
 
     name: str
     full_name: str
-    text: str = ""  # "42.1 (41.0 to 43.0)"
-    shown: str = ""  # the same, without the interval where the name leaves no room
+    text: str = NOTHING  # "42.1 (41.0 to 43.0)"
+    shown: str = NOTHING  # the same, without the interval where the name leaves no room
     top: float
     dots: tuple[Dot, ...]
     median: float | None = None
@@ -69,7 +70,7 @@ class Plot(Value, kw_only=True):
     @property
     def spoken(self) -> str:
         """The plot for those who do not see it."""
-        said = "; ".join(f"{one.full_name}: {one.text or 'not measured'}" for one in self.strips)
+        said = "; ".join(f"{one.full_name}: {one.text}" for one in self.strips)
         return f"{self.title}, {self.unit}. {said}"
 
 
@@ -148,6 +149,8 @@ def _strip(row: Series, metric: Metric, axis: tuple[float, float], top: float) -
         if low <= at <= high
     )
     strip = Strip(name=short(row.name, LONGEST), full_name=clean(row.name), top=top, dots=dots)
+    if dots and not any(dot.counts for dot in dots):
+        strip = msgspec.structs.replace(strip, text=NONE_COUNTS, shown=NONE_COUNTS)
     value = row.value
     if value is None or known(value.median) is None:
         return strip

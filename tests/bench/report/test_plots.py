@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smolpc.bench.report.plots import LEFT, RIGHT, TICKS, across, extent, plot, ticks
 from smolpc.schema.bench import BenchResult
 from tests.bench.report import odd
-from tests.bench.results import METRICS, result
+from tests.bench.results import METRICS, result, summed_up
 
 values = st.lists(st.one_of(st.just(0.0), st.floats(1e-12, 1e15)), min_size=1, max_size=9)
 
@@ -55,6 +56,15 @@ def test_a_long_name_leaves_out_the_interval() -> None:
     (strip,) = found.strips
     assert strip.name.endswith("…") and "(" in strip.text and "(" not in strip.shown
     assert "goes on" in found.spoken
+
+
+def test_nothing_measured_and_nothing_that_counts_are_told_apart() -> None:
+    found = plot(result(flagged=range(12)), "short-chat", "decode")
+    assert found and {one.text for one in found.strips} == {"no answer counts"}
+    less = result({"in process": 1.0, "Ollama": 1.0})
+    kept = tuple(one for one in less.answers if one.variant != "Ollama")
+    some = plot(summed_up(msgspec.structs.replace(less, answers=kept)), "short-chat", "decode")
+    assert some and some.strips[1].text == "not measured"
 
 
 def test_the_time_of_llama_bench_is_not_that_of_an_answer() -> None:
