@@ -15,9 +15,10 @@ from smolpc.bench.players.protocol import Player
 from smolpc.bench.players.servers import Ollama, OpenAi, OwnServer
 from smolpc.catalog.reading import did_you_mean
 from smolpc.errors import PrerequisiteError, TrustError, UsageError
-from smolpc.models import storage
+from smolpc.models import lookup, storage
 from smolpc.provision import running
 from smolpc.provision.running import Prepared
+from smolpc.provision.target import catalog_for
 from smolpc.schema.artifact import Artifact
 from smolpc.schema.base import Value
 from smolpc.schema.bench import Player as Kind
@@ -173,7 +174,9 @@ class Lineup:
     def _ollama(self, one: Wish) -> Player:
         """Raises TrustError when Ollama's file is another one: that would compare files."""
         record = self.prepared.record
-        backend = OllamaBackend(other_names=lambda _: self.prepared.names)
+        known = catalog_for(self.prepared.settings).models.values()
+        names = lookup.names_of(record.name, record.sha256, known)
+        backend = OllamaBackend(other_names=lambda _: (*self.prepared.names, *names))
         problem = backend.available()
         if problem is not None:
             raise PrerequisiteError(

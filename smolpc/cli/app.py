@@ -40,11 +40,10 @@ def command(
 ) -> Callable[[Callable[..., None]], Task[Callable[..., None]]]:
     """Make an invoke task of `function(console, ...)`.
 
-    `first` names an option whose flag may be left out when it comes first: `smolpc
-    models.pull NAME` (see `main.spelled_out`). Those in `repeatable` may be given several times.
-    With `events`, `--json` reports the progress
-    on stderr, as JSON lines. A SmolpcError becomes its message and its exit code; Ctrl-C
-    becomes `Interrupted`.
+    `first` names an option whose flag may be left out when it comes first, or several, in their
+    order: `smolpc models.pull NAME` (see `main.spelled_out`). Those in `repeatable` may be given
+    several times. With `events`, `--json` reports the progress on stderr, as JSON lines. A
+    SmolpcError becomes its message and its exit code; Ctrl-C becomes `Interrupted`.
     """
 
     def wrap(function: Callable[..., None]) -> Task[Callable[..., None]]:

@@ -80,7 +80,7 @@ def bench(
 
 
 @command(
-    first="base",
+    first="base new",
     help={
         "base": "a result: a file, the beginning of an id, or last",
         "new": "the result that is compared with it",

@@ -33,25 +33,24 @@ def spelled_out(argv: list[str]) -> list[str]:
         if len(argv) > 1 and flag in argv[1:] and argv[0] in namespace.task_names:
             return ["--help", argv[0]]
     full: list[str] = []
-    first, valued = "", set[str]()  # of the task that the words belong to
+    firsts, valued = list[str](), set[str]()  # of the task that the words belong to
     is_value = False
     for word in argv:
         if is_value:
             is_value = False
         elif word.startswith("-") and word != "-":
             is_value = word in valued
-            if word.partition("=")[0] == f"--{first}":
-                first = ""
+            given = word.partition("=")[0].removeprefix("--")
+            firsts = [name for name in firsts if name != given]
         elif word in namespace.task_names:
             task = namespace[word]
-            first = getattr(task.body, "first", "")
+            firsts = getattr(task.body, "first", "").split()
             options = inspect.signature(task.body).parameters.values()
             valued = {
                 f"--{one.name.replace('_', '-')}" for one in options if one.annotation != "bool"
             }
-        elif first:
-            full.append(f"--{first}")
-            first = ""
+        elif firsts:
+            full.append(f"--{firsts.pop(0)}")
         full.append(word)
     return full
 

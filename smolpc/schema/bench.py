@@ -97,7 +97,7 @@ class Answer(Value, kw_only=True):
     gap_p50: float | None = None
     gap_p95: float | None = None
     gap_p99: float | None = None
-    total: float
+    total: float | None = None
     cpu: float | None = None
     memory: Bytes | None = None
     vram: Bytes | None = None

@@ -192,6 +192,10 @@ def test_a_plan_touches_nothing(own_home: Path) -> None:
 def test_a_first_argument_needs_no_flag() -> None:
     assert spelled_out(["models.pull", "x"]) == ["models.pull", "--name", "x"]
     assert spelled_out(["models.pull", "--json"]) == ["models.pull", "--json"]
+    two = ["bench.compare", "--strict", "a", "--fail-if", "x", "b"]
+    spelled = ["bench.compare", "--strict", "--base", "a", "--fail-if", "x", "--new", "b"]
+    assert spelled_out(two) == spelled
+    assert spelled_out(["bench.compare", "--base=a", "b"])[-2:] == ["--new", "b"]
     assert spelled_out(["models.verify", "models.list"]) == ["models.verify", "models.list"]
     assert spelled_out(["run", "--prompt", "x"]) == ["run", "--prompt", "x"]
     assert spelled_out(["run", "what?"]) == ["run", "--prompt", "what?"]

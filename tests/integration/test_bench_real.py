@@ -12,6 +12,7 @@ from smolpc.schema.bench import BenchResult
 from smolpc.schema.bench_many import TrendsReport
 from smolpc.schema.bench_report import CompareReport
 from tests.integration.conftest import Provisioned, Smolpc
+from tests.sim.ollama import SimModel, SimOllama
 
 pytestmark = pytest.mark.integration
 
@@ -115,6 +116,30 @@ def test_reports_are_written(
         done = smolpc("bench.report", str(path), "--out", str(out), env=provisioned.env)
         assert done.returncode == 0, done.stderr
         assert out.read_text(encoding="utf-8").lower().startswith(begin)
+
+
+def test_against_ollama_the_same_bytes_answer_or_nobody_does(
+    smolpc: Smolpc, provisioned: Provisioned, result: tuple[BenchResult, Path]
+) -> None:
+    """Its API is simulated; what it says about its counts is what the result holds."""
+    digest = result[0].variants[0].model_sha256
+    short = ("--vs", "ollama", "--scenarios", "short-chat", "--minutes", "0.1", "--json")
+    with SimOllama(models={"smollm2:135m": SimModel(sha256=digest)}) as server:
+        env = {**provisioned.env, "OLLAMA_HOST": server.url}
+        done = smolpc("bench", *short, env=env)
+        assert done.returncode == 0, done.stderr
+        found = msgspec.json.decode(done.stdout, type=BenchResult)
+        assert [one.name for one in found.variants] == ["Ollama", "in process"]
+        assert {one.model_sha256 for one in found.variants} == {digest}
+        assert found.variants[0].engine == server.version
+        theirs = [one for one in found.answers if one.variant == "Ollama"]
+        assert theirs and all(one.answer_tokens > 2 and one.first_token for one in theirs)
+        server.models["smollm2:135m"] = SimModel(sha256="b" * 64)
+        refused = smolpc("bench", *short, env=env)
+        assert refused.returncode == 5
+        assert "another file" in refused.stdout
+    gone = smolpc("bench", *short, env={**provisioned.env, "OLLAMA_HOST": "127.0.0.1:9"})
+    assert gone.returncode == 3
 
 
 def test_a_setting_that_does_not_exist_is_an_error(

@@ -3,7 +3,6 @@ without text, without a server. The yardstick that keeps the other players hones
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,6 @@ class LlamaBench:
         """It loads the model each time."""
 
     def answer(self, question: Question) -> Heard:
-        started = time.perf_counter()
         count, depth = question.request.max_tokens or 1, question.depth
         reading = self._rate("-p", str(depth), "-n", "0") if depth else None
         answering = self._rate("-p", "0", "-n", str(count), "-d", str(depth))
@@ -44,7 +42,6 @@ class LlamaBench:
             answer_tokens=count,
             prompt=reading,
             decode=answering,
-            total=time.perf_counter() - started,
         )
 
     def _rate(self, *options: str) -> float:

@@ -32,7 +32,7 @@ class Heard(Value, kw_only=True):
     gap_p50: float | None = None
     gap_p95: float | None = None
     gap_p99: float | None = None
-    total: float
+    total: float | None = None
     notes: tuple[str, ...] = ()
 
 
