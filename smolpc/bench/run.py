@@ -10,7 +10,7 @@ import psutil
 
 from smolpc.bench import machine, scenarios
 from smolpc.bench.players.protocol import Heard, Player, Question
-from smolpc.schema.bench import Anchor, Answer, Condition, Scenario
+from smolpc.schema.bench import Anchor, Answer, Condition, Figures, Scenario
 
 PAUSE = 0.15  # seconds: threads of the player that just answered still spin
 WARM_UP = 8  # tokens of the first answer of each player, which does not count
@@ -106,18 +106,7 @@ class Runner:
                 block=block,
                 place=place,
                 at=at,
-                prompt_tokens=heard.prompt_tokens,
-                answer_tokens=heard.answer_tokens,
-                reused_tokens=heard.reused_tokens,
-                drafted_tokens=heard.drafted_tokens,
-                accepted_tokens=heard.accepted_tokens,
-                first_token=heard.first_token,
-                prompt=heard.prompt,
-                decode=heard.decode,
-                gap_p50=heard.gap_p50,
-                gap_p95=heard.gap_p95,
-                gap_p99=heard.gap_p99,
-                total=heard.total,
+                **{name: getattr(heard, name) for name in Figures.__struct_fields__},
                 cpu=watch.cpu if own else None,
                 memory=watch.peak if own else None,
                 energy=watch.energy if own else None,

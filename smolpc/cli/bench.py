@@ -52,6 +52,7 @@ def bench(
     from smolpc.bench import conduct, lineup, results
     from smolpc.bench.report import tables
     from smolpc.bench.scenarios import chosen
+    from smolpc.cli.durations import seconds_of
     from smolpc.files import user_path
     from smolpc.provision.target import catalog_for, host_for
 
@@ -64,7 +65,7 @@ def bench(
         line,
         wishes,
         wanted,
-        seconds=_seconds(minutes),
+        seconds=seconds_of(minutes, MINUTES, "smolpc bench"),
         seed=None if seed < 0 else seed,
         full=full,
         reporter=console.reporter,
@@ -207,22 +208,6 @@ def _store() -> Store:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _seconds(minutes: str) -> float:
-    from smolpc.errors import UsageError
-
-    try:
-        wanted = float(minutes or MINUTES)
-    except ValueError:
-        wanted = 0
-    if not 0 < wanted <= 24 * 60:
-        raise UsageError(
-            f"'{minutes}' is no number of minutes",
-            why="it is more than 0, such as 0.5 or 10",
-            next_step=f"smolpc bench --minutes {MINUTES:g}",
-        )
-    return wanted * 60
 
 
 @command(

@@ -27,20 +27,11 @@ def tune(
     json: bool = False,
 ) -> None:
     """Measure which engine settings are fastest on this machine, and use them from then on."""
-    from smolpc.errors import UsageError
+    from smolpc.cli.durations import seconds_of
     from smolpc.provision import running, tuning
     from smolpc.schema.registry_report import ForgetReport
 
-    try:
-        wanted = float(minutes or MINUTES)
-    except ValueError:
-        wanted = 0
-    if not 0 < wanted <= 24 * 60:
-        raise UsageError(
-            f"'{minutes}' is no number of minutes",
-            why="it is more than 0, such as 0.5 or 10",
-            next_step=f"smolpc tune --minutes {MINUTES:g}",
-        )
+    seconds = seconds_of(minutes, MINUTES, "smolpc tune")
     prepared = running.prepare({"model": model}, console.reporter)
     if forget:
         gone = tuning.forget(prepared)
@@ -50,9 +41,7 @@ def tune(
             "The default settings are used again." if gone else "There is nothing to forget."
         )
         return
-    report = tuning.tune(
-        prepared, seconds=wanted * 60, kv_types=kv_types, reporter=console.reporter
-    )
+    report = tuning.tune(prepared, seconds=seconds, kv_types=kv_types, reporter=console.reporter)
     if json:
         console.emit(report)
     console.print(tuning.words(report))

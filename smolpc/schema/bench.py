@@ -78,14 +78,9 @@ class Variant(Value, kw_only=True):
     delay: float = 0.0  # seconds added to each token on purpose, to test the method
 
 
-class Answer(Value, kw_only=True):
-    """One measured answer. A value that could not be measured is None."""
+class Figures(Value, kw_only=True):
+    """What a player tells about one answer. None: it cannot say."""
 
-    scenario: str
-    variant: str
-    block: int  # in each block every variant answers each scenario once
-    place: int  # in the random order of its block
-    at: float  # seconds since the run began
     prompt_tokens: int
     answer_tokens: int
     reused_tokens: int = 0
@@ -98,6 +93,16 @@ class Answer(Value, kw_only=True):
     gap_p95: float | None = None
     gap_p99: float | None = None
     total: float | None = None
+
+
+class Answer(Figures, kw_only=True):
+    """One measured answer. A value that could not be measured is None."""
+
+    scenario: str
+    variant: str
+    block: int  # in each block every variant answers each scenario once
+    place: int  # in the random order of its block
+    at: float  # seconds since the run began
     cpu: float | None = None
     memory: Bytes | None = None
     vram: Bytes | None = None

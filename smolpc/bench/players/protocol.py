@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from smolpc.schema.base import Value
-from smolpc.schema.bench import Variant
+from smolpc.schema.bench import Figures, Variant
 from smolpc.schema.running import Request
 
 
@@ -18,21 +18,9 @@ class Question(Value, kw_only=True):
     depth: int = 0  # tokens of the prompt, for a player that does not read it; 0: not known
 
 
-class Heard(Value, kw_only=True):
-    """One answer. Seconds, tokens per second; None: this player cannot say."""
+class Heard(Figures, kw_only=True):
+    """One answer, as its player heard it."""
 
-    prompt_tokens: int
-    answer_tokens: int
-    reused_tokens: int = 0
-    drafted_tokens: int = 0
-    accepted_tokens: int = 0
-    first_token: float | None = None
-    prompt: float | None = None
-    decode: float | None = None
-    gap_p50: float | None = None
-    gap_p95: float | None = None
-    gap_p99: float | None = None
-    total: float | None = None
     notes: tuple[str, ...] = ()
 
 
