@@ -214,5 +214,5 @@ def _program(folder: Path, name: str) -> Path:
 
 def _used(settings: RunSettings) -> dict[str, Any]:
     """The settings as they are used, in one level."""
-    found: dict[str, Any] = msgspec.to_builtins(settings)
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
     return {**found.pop("memory"), **found}

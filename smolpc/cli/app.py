@@ -13,7 +13,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 from smolpc.console import Console, human_bytes, quiet_exit
-from smolpc.errors import Interrupted, SmolpcError, TrustError
+from smolpc.errors import Interrupted, PrerequisiteError, SmolpcError, TrustError
 from smolpc.runtime.interrupts import termination_raises
 from smolpc.schema.report import Checked, Garbage, GcReport, VerifyReport
 
@@ -69,8 +69,13 @@ def command(
                 place = error.filename or "."
                 what = f"use {place}" if error.filename else "write"
                 known = files.explained(error, Path(place), what)
-                if known is None:
+                if known is None and not error.filename:
                     raise
+                known = known or PrerequisiteError(
+                    f"cannot use {place}",
+                    why=error.strerror or str(error),
+                    next_step="look at that place, or choose another one",
+                )
                 console.error(known)
                 raise Exit(code=known.code) from error
 

@@ -13,6 +13,9 @@ from smolpc.schema.bench_report import CompareReport, ScenariosReport
 from smolpc.schema.limit import Limit, LimitReport
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smolpc.schema.bench import Comparison
     from smolpc.store import Store
 
 STAGES = {"decode": "write an answer", "prefill": "read a prompt"}
@@ -99,8 +102,6 @@ def compare(
 ) -> None:
     """Compare two results, and fail a build where the new one is worse."""
     from smolpc.bench import between, gates, results
-    from smolpc.bench.report.figures import LOOKS, ratios, times
-    from smolpc.bench.report.grid import COLUMNS
     from smolpc.errors import GateFailed
 
     wanted = gates.parse(fail_if) if fail_if else ()
@@ -119,6 +120,48 @@ def compare(
                 notes=notes,
             )
         )
+    _show_comparisons(console, found, notes)
+    if failed and json:
+        raise Exit(code=GateFailed.code)
+    if failed:
+        raise GateFailed(
+            f"{len(failed)} of {len(judged)} conditions were met",
+            why="; ".join(one.why for one in failed),
+            next_step=f"smolpc bench.compare {base} {new}   (all figures)",
+        )
+
+
+@command(
+    first="result",
+    help={
+        "result": "a result: a file, the beginning of an id, or last",
+        "minutes": f"how long to measure (default: {MINUTES:g})",
+    },
+    events=True,
+)
+def rerun(console: Console, result: str = "last", minutes: str = "", json: bool = False) -> None:
+    """Measure a kept result once more with the same inputs, and say how well it is reproduced."""
+    from smolpc import settings
+    from smolpc.bench import lineup, results
+    from smolpc.bench import rerun as reruns
+    from smolpc.cli.durations import seconds_of
+    from smolpc.provision.target import host_for
+
+    old = results.read(_store(), result)
+    line = lineup.Lineup(reruns.model_of(old), host_for(settings.load_config().settings))
+    seconds = seconds_of(minutes, MINUTES, "smolpc bench.rerun")
+    new, found, notes = reruns.again(old, line, seconds=seconds, reporter=console.reporter)
+    results.keep(line.store, new)
+    if json:
+        console.emit(CompareReport(base=old.id, new=new.id, comparisons=found, notes=notes))
+    _show_comparisons(console, found, (*notes, *new.notes))
+    console.print(reruns.words(found))
+
+
+def _show_comparisons(console: Console, found: Sequence[Comparison], notes: Sequence[str]) -> None:
+    from smolpc.bench.report.figures import LOOKS, ratios, times
+    from smolpc.bench.report.grid import COLUMNS
+
     console.table(
         ("scenario", "player", "figure", "new / base", "between", "verdict"),
         [
@@ -136,14 +179,6 @@ def compare(
     )
     for note in notes:
         console.print(f"note: {note}")
-    if failed and json:
-        raise Exit(code=GateFailed.code)
-    if failed:
-        raise GateFailed(
-            f"{len(failed)} of {len(judged)} conditions were met",
-            why="; ".join(one.why for one in failed),
-            next_step=f"smolpc bench.compare {base} {new}   (all figures)",
-        )
 
 
 @command(
@@ -263,5 +298,5 @@ def row(limit: Limit) -> tuple[str, ...]:
     )
 
 
-namespace = Collection(limit, compare, report, history, scenarios_)
+namespace = Collection(limit, compare, rerun, report, history, scenarios_)
 namespace.add_task(bench, default=True)  # `smolpc bench`

@@ -118,6 +118,30 @@ def test_reports_are_written(
         assert out.read_text(encoding="utf-8").lower().startswith(begin)
 
 
+def test_a_run_once_more_with_the_same_inputs(
+    smolpc: Smolpc, provisioned: Provisioned, result: tuple[BenchResult, Path], tmp_path: Path
+) -> None:
+    old, path = result
+    done = smolpc("bench.rerun", str(path), "--minutes", "0.2", "--json", env=provisioned.env)
+    assert done.returncode == 0, done.stderr
+    report = msgspec.json.decode(done.stdout, type=CompareReport)
+    assert report.base == old.id != report.new
+    assert not [note for note in report.notes if "other settings" in note]
+    shown = smolpc("bench.compare", report.base, report.new, "--json", env=provisioned.env)
+    compared = msgspec.json.decode(shown.stdout, type=CompareReport).comparisons
+    assert compared == report.comparisons
+    other = tuple(msgspec.structs.replace(one, model_sha256="f" * 64) for one in old.variants)
+    changed = msgspec.structs.replace(old, variants=other)
+    copy = tmp_path / "other model.json"
+    copy.write_bytes(msgspec.json.encode(changed))
+    refused = smolpc("bench.rerun", str(copy), env=provisioned.env)
+    assert refused.returncode == 5 and "another file" in refused.stderr
+    gone = tuple(msgspec.structs.replace(one, artifact="f" * 64) for one in old.variants)
+    copy.write_bytes(msgspec.json.encode(msgspec.structs.replace(old, variants=gone)))
+    refused = smolpc("bench.rerun", str(copy), env=provisioned.env)
+    assert refused.returncode == 2 and "not in the store" in refused.stderr
+
+
 def test_against_ollama_the_same_bytes_answer_or_nobody_does(
     smolpc: Smolpc, provisioned: Provisioned, result: tuple[BenchResult, Path]
 ) -> None:

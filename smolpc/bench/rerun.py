@@ -1,0 +1,120 @@
+"""A kept run once more, with the same inputs, to see how well it is reproduced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from smolpc.bench import between, conduct, lineup
+from smolpc.bench.lineup import Lineup, Wish
+from smolpc.console import Reporter
+from smolpc.errors import TrustError, UsageError
+from smolpc.schema.bench import Answer, BenchResult, Comparison, Limit, Summary, Variant
+from smolpc.store import artifacts
+
+T = TypeVar("T", Answer, Summary, Limit, Comparison)
+
+
+def again(
+    old: BenchResult, line: Lineup, *, seconds: float, reporter: Reporter
+) -> tuple[BenchResult, tuple[Comparison, ...], tuple[str, ...]]:
+    """The new result, each figure of it against the old one, and notes.
+
+    Questions, players, settings, engines and the order of the blocks are those of `old`. Raises
+    TrustError when the model is another file, UsageError when an engine is no longer here.
+    """
+    wanted = tuple(_wish(one, line) for one in old.variants)
+    new = conduct.bench(
+        line,
+        wanted,
+        old.scenarios,
+        seconds=seconds,
+        seed=old.seed,
+        full=old.full,
+        reporter=reporter,
+    )
+    named = _named(new, old.variants)
+    comparisons, notes = between.compare(old, named)
+    return named, comparisons, (*notes, *_changed(old.variants, named.variants))
+
+
+def model_of(old: BenchResult) -> str:
+    """The model that was measured, by the name that smolpc gives it. Raises UsageError."""
+    if not old.variants:
+        raise UsageError(f"the result {old.id} is empty", next_step="smolpc bench")
+    own = [one.model for one in old.variants if one.artifact]
+    return (own or [old.variants[0].model])[0]
+
+
+def _wish(variant: Variant, line: Lineup) -> Wish:
+    record = line.prepared.record
+    if variant.model_sha256 and variant.model_sha256 != record.sha256:
+        raise TrustError(
+            f"{record.name} is another file than the one that was measured",
+            why=f"{variant.name} ran {variant.model} with sha256 {variant.model_sha256[:16]}",
+            next_step=f"smolpc models.pull {variant.model}",
+        )
+    wish = lineup.wish(variant.wish or variant.player)
+    if not variant.artifact or "artifact" in wish.changes:
+        return wish
+    if variant.artifact not in artifacts.keys(line.store):
+        raise UsageError(
+            f"the engine {variant.artifact[:12]} of {variant.name} is not in the store",
+            why=f"it was {variant.engine}",
+            next_step="smolpc bench   (with the engine of today)",
+        )
+    return msgspec.structs.replace(wish, changes={**wish.changes, "artifact": variant.artifact})
+
+
+def _named(new: BenchResult, before: Sequence[Variant]) -> BenchResult:
+    """The new result under the names that the variants had: the engine's key was added to them."""
+    names = {one.name: old.name for one, old in zip(new.variants, before, strict=True)}
+    variants = tuple(
+        msgspec.structs.replace(one, name=old.name, wish=old.wish)
+        for one, old in zip(new.variants, before, strict=True)
+    )
+    return msgspec.structs.replace(
+        new,
+        variants=variants,
+        answers=tuple(_called(one, names) for one in new.answers),
+        summaries=tuple(_called(one, names) for one in new.summaries),
+        limits=tuple(_called(one, names) for one in new.limits),
+        comparisons=tuple(
+            msgspec.structs.replace(_called(one, names), base=names[one.base])
+            for one in new.comparisons
+        ),
+    )
+
+
+def _called(one: T, names: dict[str, str]) -> T:
+    return msgspec.structs.replace(one, variant=names[one.variant])
+
+
+def _changed(before: Sequence[Variant], after: Sequence[Variant]) -> list[str]:
+    """Settings that are others than they were."""
+    notes = []
+    for old, new in zip(before, after, strict=True):
+        names = sorted(old.settings.keys() | new.settings.keys())
+        changed = [
+            f"{name} {old.settings.get(name)} -> {new.settings.get(name)}"
+            for name in names
+            if old.settings.get(name) != new.settings.get(name)
+        ]
+        if changed:
+            notes.append(f"{old.name} ran with other settings: {', '.join(changed)}")
+        if old.engine != new.engine:
+            notes.append(f"{old.name} has another version: {old.engine} -> {new.engine}")
+    return notes
+
+
+def words(comparisons: Sequence[Comparison]) -> str:
+    """How well it was reproduced, in one sentence."""
+    known = [one for one in comparisons if one.verdict != "unknown"]
+    if not known:
+        return "Whether it is reproduced cannot be said: too few blocks count."
+    same = sum(one.verdict == "parity" for one in known)
+    if same == len(known):
+        return f"Reproduced: all {same} figures agree within the noise."
+    return f"{same} of {len(known)} figures agree within the noise; the others differ."
