@@ -200,25 +200,16 @@ class Engine:
         return loaded
 
     def _draft_for(self, settings: RunSettings) -> Model | None:
-        """The model that guesses for another one with these settings."""
-        wanted = settings.speculation == "draft" and settings.draft_model
-        return self._session.model(settings.draft_model) if wanted else None
+        """The model that guesses for another one with these settings; on a GPU nothing does."""
+        if settings.speculation != "draft" or settings.memory.gpu_layers:
+            return None
+        return self._session.model(settings.draft_model) if settings.draft_model else None
 
     def _add_draft(self, loaded: Loaded, draft: Model) -> None:
-        """On the GPU, where all of `loaded` is there and the memory suffices."""
         from smolpc.runtime.loaded import Loaded
-        from smolpc.runtime.placing import place
 
-        settings = draft_settings(loaded.settings, loaded.all_on_gpu)
-        loaded.draft_with(
-            place(
-                lambda tried, steps: Loaded(
-                    self.bound, self.artifact, draft, tried, steps, threads_of=loaded
-                ),
-                settings,
-                lambda _: None,
-            )
-        )
+        settings = draft_settings(loaded.settings)
+        loaded.draft_with(Loaded(self.bound, self.artifact, draft, settings, threads_of=loaded))
 
     def _make_room(self, model: Model, settings: RunSettings) -> None:
         """Unload what was not used for longest until `model` fits."""
@@ -228,7 +219,7 @@ class Engine:
 
         need = memory.needed(model.path, settings.memory)
         if (draft := self._draft_for(settings)) is not None:
-            need += memory.needed(draft.path, draft_settings(settings, False).memory)
+            need += memory.needed(draft.path, draft_settings(settings).memory)
         while (over := self._over(need)) > 0:
             if (oldest := self._oldest_idle()) is not None:
                 self.unload(oldest)

@@ -94,7 +94,12 @@ class Loaded:
             self.decoder = Decoder(bound, self.handle, context, pace)
             if not placed.weights_on_gpu:
                 self.gpu_layers = 0
-            self.guessing = Guessing(settings.speculation, self.decoder.verifier, self.vocabulary)
+            self.guessing = Guessing(
+                settings.speculation,
+                self.decoder.verifier,
+                self.vocabulary,
+                on_gpu=self.gpu_layers > 0,
+            )
             self.prefix = self.decoder.prefix = prefix_for(self)
         except BaseException:
             self._free()
@@ -153,11 +158,6 @@ class Loaded:
                 next_step="smolpc doctor   (or, on the processor: smolpc run --cpu-fallback ...)",
             )
         return f"the GPU is not used, so the processor does the work: {why}" if why else ""
-
-    @property
-    def all_on_gpu(self) -> bool:
-        """Whether every layer is on a GPU, the output layer too."""
-        return self.gpu_layers > int(self.bound.llama.llama_model_n_layer(self.handle))
 
     @property
     def busy(self) -> bool:

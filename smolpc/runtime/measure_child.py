@@ -53,7 +53,12 @@ class _Context:
             vocabulary = Vocabulary(bound.llama, bench.model)
             self.decoder = Decoder(bound, bench.model, handle)
             self.choose = likeliest(bound.llama, handle, vocabulary)
-            self.guessing = Guessing(settings.speculation, self.decoder.verifier, vocabulary)
+            self.guessing = Guessing(
+                settings.speculation,
+                self.decoder.verifier,
+                vocabulary,
+                on_gpu=settings.memory.gpu_layers > 0,
+            )
             if settings.speculation == "draft":
                 self.guessing.draft = self._draft(bench, settings, pool, vocabulary)
         except BaseException:
@@ -69,7 +74,7 @@ class _Context:
         self, bench: Bench, main: RunSettings, pool: Threadpool, vocabulary: Vocabulary
     ) -> Draft:
         """Raises UsageError when the tokens of the draft model are others."""
-        bound, settings = bench.bound, draft_settings(main, main.memory.gpu_layers > 0)
+        bound, settings = bench.bound, draft_settings(main)
         model = load_model(bound, bench.draft, settings)
         self._close.insert(0, lambda: bound.llama.llama_model_free(model))
         handle = self._context(bound, model, settings)

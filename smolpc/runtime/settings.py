@@ -29,19 +29,20 @@ def fit_context(asked: int | None, trained: int) -> tuple[int, str]:
     return asked, ""
 
 
-def draft_settings(main: RunSettings, on_gpu: bool) -> RunSettings:
-    """How the model runs that drafts for one with the settings `main`: it reads the same text."""
+def draft_settings(main: RunSettings) -> RunSettings:
+    """How the model runs that drafts for one with the settings `main`: it reads the same text,
+    on the processor."""
     memory = main.memory
     return msgspec.structs.replace(
         main,
         memory=FitSettings(
             context=memory.context,
-            gpu_layers=-1 if on_gpu else 0,
             batch=memory.batch,
             ubatch=memory.ubatch,
             flash=memory.flash,
         ),
         speculation="off",
         draft_model="",
+        devices=(),
         prompt_cache_limit=0,
     )

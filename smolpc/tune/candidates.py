@@ -86,7 +86,7 @@ def groups(
             ["off"] if memory.flash != "off" else ["on"],
         ),
     ]
-    if draft and settings.speculation == "auto":
+    if draft and settings.speculation == "auto" and not memory.gpu_layers:  # see `Guessing`
         named = {} if settings.draft_model else {"draft_model": draft}
         pair = {"speculation": "draft", **named}
         made.append(Group(name="draft model", goal="text", candidates=(pair,)))

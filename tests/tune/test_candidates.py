@@ -81,6 +81,9 @@ def test_a_smaller_cache_is_measured_only_when_asked_for() -> None:
 def test_a_draft_model_is_measured_where_the_user_left_speculation_open(
     cpu: Cpu, start: RunSettings
 ) -> None:
+    on_gpu = groups(start, cpu, draft="small", layers=41)
+    assert ("draft model" in [one.name for one in on_gpu]) == (not start.memory.gpu_layers)
+    start = msgspec.structs.replace(start, memory=FitSettings(context=4096))
     (found,) = [one for one in groups(start, cpu, draft="small") if one.name == "draft model"]
     assert found.candidates == ({"speculation": "draft", "draft_model": "small"},)
     changed = apply(start, found.candidates[0])

@@ -32,8 +32,11 @@ class Guessing:
     "auto" with `draft`, a small model, where nothing was seen that could be repeated.
     """
 
-    def __init__(self, mode: Speculation, verifier: Verifier, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, mode: Speculation, verifier: Verifier, vocabulary: Vocabulary, *, on_gpu: bool
+    ) -> None:
         self.mode = mode
+        self._on_gpu = on_gpu
         self.pace, self.draft_pace = Pace(), draft_pace()
         self.draft: Draft | None = None
         self._verifier, self._vocabulary = verifier, vocabulary
@@ -62,6 +65,8 @@ class Guessing:
 
     @property
     def _why_not(self) -> str:
+        if self._on_gpu:  # a batch that hands out all its logits crashed Vulkan's software device
+            return "it is not proved on a GPU yet"
         if not self._verifier.possible:
             return "the memory of this model cannot undo a wrong guess"
         return ""
