@@ -9,13 +9,12 @@ from invoke.exceptions import Exit
 
 from smolpc.cli.app import command
 from smolpc.console import Console, human_bytes
-from smolpc.schema.bench_report import CompareReport, ScenariosReport
-from smolpc.schema.limit import Limit, LimitReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from smolpc.schema.bench import Comparison
+    from smolpc.schema.limit import Limit, LimitReport
     from smolpc.store import Store
 
 STAGES = {"decode": "write an answer", "prefill": "read a prompt"}
@@ -103,6 +102,7 @@ def compare(
     """Compare two results, and fail a build where the new one is worse."""
     from smolpc.bench import between, gates, results
     from smolpc.errors import GateFailed
+    from smolpc.schema.bench_report import CompareReport
 
     wanted = gates.parse(fail_if) if fail_if else ()
     store = _store()
@@ -146,6 +146,7 @@ def rerun(console: Console, result: str = "last", minutes: str = "", json: bool 
     from smolpc.bench import rerun as reruns
     from smolpc.cli.durations import seconds_of
     from smolpc.provision.target import host_for
+    from smolpc.schema.bench_report import CompareReport
 
     old = results.read(_store(), result)
     line = lineup.Lineup(reruns.model_of(old), host_for(settings.load_config().settings))
@@ -224,6 +225,7 @@ def scenarios_(console: Console, json: bool = False) -> None:
     """List what can be asked in a benchmark."""
     from smolpc import settings
     from smolpc.provision.target import catalog_for
+    from smolpc.schema.bench_report import ScenariosReport
 
     known = catalog_for(settings.load_config().settings).scenarios.values()
     if json:
