@@ -20,7 +20,7 @@ from smolpc.bench.summary import (
     ONCE,
     SAME_LENGTH,
     WHOLE,
-    by_block,
+    counted,
     estimate,
     family,
     values,
@@ -141,5 +141,5 @@ def _samples(
 
 
 def _length(run: BenchResult, scenario: str, variant: str) -> float:
-    blocks = by_block(run.answers, scenario, variant).values()
-    return median([one.answer_tokens for block in blocks for one in block] or [0])
+    answers = counted(run.answers, scenario, variant)
+    return median([one.answer_tokens for one in answers] or [0])

@@ -9,6 +9,7 @@ from statistics import median
 from smolpc.bench.limit.peaks import measure
 from smolpc.bench.limit.roof import share
 from smolpc.bench.limit.work import decode, prefill
+from smolpc.bench.summary import counted
 from smolpc.console import Reporter
 from smolpc.models.headers import header_of
 from smolpc.net import NetSettings
@@ -60,11 +61,7 @@ def found(
     known = {one.name: one for one in variants}
     for summary in summaries:
         variant = known.get(summary.variant)
-        mine = [
-            one
-            for one in answers
-            if (one.variant, one.scenario) == (summary.variant, summary.scenario) and not one.flags
-        ]
+        mine = counted(answers, summary.scenario, summary.variant)
         if variant is None or not mine:
             continue
         work = work_of(summary.metric, header, shape, variant, mine)

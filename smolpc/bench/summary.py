@@ -41,12 +41,20 @@ LARGEST = 300.0  # logarithm of a bound, so that it stays a number
 VAGUE = 1.5  # an interval that reaches further than this on both sides is no parity
 
 
+def counted(answers: Iterable[Answer], scenario: str, variant: str) -> list[Answer]:
+    """The answers of one variant in one scenario that count."""
+    return [
+        one
+        for one in answers
+        if (one.scenario, one.variant) == (scenario, variant) and not one.flags
+    ]
+
+
 def by_block(answers: Iterable[Answer], scenario: str, variant: str) -> dict[int, list[Answer]]:
     """The answers that count, by block."""
     found: dict[int, list[Answer]] = {}
-    for one in answers:
-        if (one.scenario, one.variant) == (scenario, variant) and not one.flags:
-            found.setdefault(one.block, []).append(one)
+    for one in counted(answers, scenario, variant):
+        found.setdefault(one.block, []).append(one)
     return found
 
 
@@ -104,8 +112,8 @@ def comparisons(
                 pairs = [(base[block], other[block]) for block in base if block in other]
                 ratios = [_log_ratio(one, two, metric) for one, two in pairs]
                 logs[scenario, metric, variant] = [one for one in ratios if one is not None]
-    counted = [(key, found) for key, found in logs.items() if found]
-    many = family([metric for (_, metric, _), _ in counted])
+    measured = [(key, found) for key, found in logs.items() if found]
+    many = family([metric for (_, metric, _), _ in measured])
     return tuple(
         Comparison(
             scenario=scenario,
@@ -115,7 +123,7 @@ def comparisons(
             ratio=(ratio := estimate(center(found), many[metric], median(found), len(found))),
             verdict=verdict(metric, ratio),
         )
-        for (scenario, metric, variant), found in counted
+        for (scenario, metric, variant), found in measured
     )
 
 

@@ -75,9 +75,8 @@ def tune(
         except KeyboardInterrupt as error:
             found = result()
             before = tunings.find(store, found.host, found.artifact, found.model)
-            if steps and (
-                found.values or before is None
-            ):  # an earlier result is not replaced by nothing
+            # An earlier result is not replaced by an empty one.
+            if steps and (found.values or before is None):
                 tunings.keep(store, found)
             raise Interrupted(
                 "interrupted",
