@@ -7,6 +7,7 @@ parameters is worth about as much as half the waiting, once waiting is felt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from math import log2, sqrt
 
 from smolpc.console import human_bytes
@@ -179,7 +180,8 @@ def _choices(
     manifest: ModelManifest, here: Machine, speeds: Speeds, purpose: Purpose
 ) -> Iterator[tuple[Choice, speed.Rate]]:
     """The model on the CPU, with each GPU, with all of them. The fit puts as much as possible
-    on a GPU; with one that is slower than the CPU, less is tried, too."""
+    on a GPU; with one that is slower than the CPU, less is tried, too. What fits with a margin
+    may be slow for having left the GPU out: then using up its memory is tried as well."""
     shape = shape_of_manifest(manifest)
     trained = manifest.context_length or USEFUL_CONTEXT
     cpu, *gpus = zip(here.devices, here.readers, strict=True)
@@ -187,13 +189,14 @@ def _choices(
     for group in groups:
         slow = any(reader.rate <= cpu[1].rate for _, reader in group)
         parts = (*SHARES, None) if slow else (None,)
-        for part in parts:
+        for part, spare in product(parts, (True, False) if group else (True,)):
             choice = best(
                 shape,
                 [cpu[0], *(device for device, _ in group)],
                 wish_context=min(WISHED_CONTEXT[purpose], trained),
                 min_context=min(USEFUL_CONTEXT, trained),
                 gpu_layers=None if part is None else max(1, int(part * len(shape.layers))),
+                spare=spare,
             )
             yield choice, _rate(shape, choice, cpu[1], [reader for _, reader in group], speeds)
 

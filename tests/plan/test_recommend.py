@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smolpc.catalog import load_catalog
@@ -124,6 +124,14 @@ CARDS = ("NVIDIA GeForce RTX 4090", "NVIDIA GeForce GTX 1050", "NVIDIA Unheard-o
         max_size=2,
     ),
     measured=st.none() | st.floats(5e9, 500e9),
+)
+@example(  # with a margin it fits beside the GPU only; without one the GPU is used
+    name="ancient-core2-debian12",
+    purpose="chat",
+    total=1_236_219_377,
+    more=810_188_623,
+    cards=[("NVIDIA GeForce RTX 4090", 1_038_376_343, 0)],
+    measured=None,
 )
 @settings(max_examples=40, deadline=None)
 def test_more_memory_never_gives_a_worse_recommendation(

@@ -38,6 +38,7 @@ def best(
     ubatches: Sequence[int] = UBATCHES,
     gpu_layers: int | None = None,
     cpu_experts: int | None = None,
+    spare: bool = True,
     settings: FitSettings | None = None,
 ) -> Choice:
     """The best settings for these devices, and whether they fit.
@@ -58,10 +59,11 @@ def best(
     least = min(least_context, floor)
     fixed = (gpu_layers, cpu_experts)
     search = _Search(shape, devices, base, tuple(kv_types), tuple(ubatches), fixed)
-    for spare, lowest in ((True, floor), (False, floor), (False, least)):
-        found = search.first(wish, lowest, budget.room(devices, spare=spare))
+    tight = ((False, floor), (False, least))
+    for margin, lowest in ((True, floor), *tight) if spare else tight:
+        found = search.first(wish, lowest, budget.room(devices, spare=margin))
         if found is not None:
-            return _choice("fits" if spare else "tight", found, shape, devices, wish)
+            return _choice("fits" if margin else "tight", found, shape, devices, wish)
     made = search.smallest(least)
     return _choice("does-not-fit", made, shape, devices, made.settings.context)
 
