@@ -16,6 +16,7 @@ from smolpc.schema.result import RunResult
 from smolpc.schema.running import Message, Request, Reuse, RunSettings, Sampling
 from smolpc.settings import cache_dir
 from smolpc.store import artifacts
+from tests.integration import window_model
 
 pytestmark = pytest.mark.integration
 
@@ -40,10 +41,17 @@ def opened(real_artifact: Path, real_model: Path, own_cache: Path) -> Iterator[O
     bound = bind(real_artifact, manifest.lib_dir)
     everything: list[Loaded] = []
 
-    def load(*, limit: int = 1_000_000_000, sha256: str = SHA, kv_type: str = "f16") -> Loaded:
-        memory = FitSettings(context=2048, kv_type=kv_type)
+    def load(
+        *,
+        path: Path = real_model,
+        limit: int = 1_000_000_000,
+        sha256: str = SHA,
+        kv_type: str = "f16",
+        full_window: bool = False,
+    ) -> Loaded:
+        memory = FitSettings(context=2048, kv_type=kv_type, full_window=full_window)
         settings = RunSettings(memory=memory, threads=1, prompt_cache_limit=limit)
-        model = Model(path=real_model, name="m", sha256=sha256)
+        model = Model(path=path, name="m", sha256=sha256)
         everything.append(Loaded(bound, manifest, model, settings))
         return everything[-1]
 
@@ -179,6 +187,32 @@ def test_warm_stores_what_every_conversation_begins_with(opened: Opened, own_cac
     second = opened()
     result = ask(second, asked("Name one test."), "fast")
     assert result.reused_tokens == done.tokens
+
+
+@pytest.mark.parametrize("full_window", [True, False])
+def test_a_sliding_window_goes_on_where_it_holds_what_is_needed(
+    opened: Opened, tmp_path: Path, real_model: Path, full_window: bool
+) -> None:
+    """Stored with the whole window it can be cut at any token; else only its end is there."""
+    path = window_model.write(tmp_path / "window.gguf", real_model)
+    first = opened(path=path, full_window=full_window)
+    tokens = first.vocabulary.tokens(SOURCE)[:700]
+    request = Request(max_tokens=1, reuse="off")
+    first.complete(tokens, request).result  # noqa: B018
+    assert first.prefix.store_now(first.decoder.cache, tokens) > 0
+    first.close()
+    longer, shorter = [*tokens, *tokens[:40]], [*tokens[:400], *tokens[:70]]
+    for prompt, there in ((longer, 640), (shorter, 384)):
+        plain = opened(path=path, limit=0, full_window=full_window)
+        second = opened(path=path, full_window=full_window)
+        wanted = plain.complete(prompt, Request(max_tokens=24)).result
+        got = second.complete(prompt, Request(max_tokens=24, reuse="exact")).result
+        assert got.text == wanted.text
+        assert got.reused_tokens == (there if full_window else 0)
+        fast = opened(path=path, full_window=full_window).complete(
+            longer, Request(max_tokens=1, reuse="fast")
+        )
+        assert fast.result.reused_tokens == len(tokens)
 
 
 def test_nothing_is_written_when_it_is_off(opened: Opened, own_cache: Path) -> None:

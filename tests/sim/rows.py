@@ -76,15 +76,16 @@ class RowEngine:
     def llama_memory_seq_pos_max(self, memory: Any, sequence: int) -> int:
         return len(self.rows) - 1
 
-    def _state(self) -> bytes:
-        lost = max(0, len(self.rows) - self.window) if self.window else 0
+    def _state(self, sequence: int) -> bytes:
+        """Of a sequence what the next token needs; of all of them (-1) what there is."""
+        lost = max(0, len(self.rows) - self.window) if self.window and sequence >= 0 else 0
         return json.dumps([LOST] * lost + self.rows[lost:]).encode()
 
     def llama_state_seq_get_size(self, context: Any, sequence: int) -> int:
-        return len(self._state())
+        return len(self._state(sequence))
 
     def llama_state_seq_get_data(self, context: Any, out: Any, size: int, sequence: int) -> int:
-        state = self._state()
+        state = self._state(sequence)
         out[: len(state)] = state
         return len(state)
 

@@ -25,7 +25,7 @@ import msgspec
 from smolpc.schema.base import Sha256, Value, canonical_json
 
 MAGIC = b"smolpcKV"
-FORMAT = 1
+FORMAT = 2
 START = struct.Struct("<8sII")
 LONGEST_HEADER = 4096  # bytes
 MOST_TOKENS = 1 << 20

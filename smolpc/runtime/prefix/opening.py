@@ -25,7 +25,8 @@ def prefix_for(loaded: Loaded) -> PrefixReuse:
     if wanted and loaded.model.sha256:
         folder = settings.cache_dir() / FOLDER
         shelf = Shelf(folder, key_of(loaded).digest, asked.prompt_cache_limit)
-    return PrefixReuse(llama, loaded.handle, shelf)
+    window = asked.memory.full_window
+    return PrefixReuse(llama, loaded.handle, shelf, full_window=window)
 
 
 def key_of(loaded: Loaded) -> StateKey:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from smolpc.runtime.cache import Cache
-from smolpc.runtime.prefix import state
 from smolpc.runtime.prefix.matching import (
     Held,
     Memory,
@@ -17,6 +16,7 @@ from smolpc.runtime.prefix.matching import (
     keepable,
 )
 from smolpc.runtime.prefix.shelf import Shelf
+from smolpc.runtime.prefix.state import States
 from smolpc.schema.running import Request, Reuse
 
 MIN_GAIN = 32  # tokens: for fewer no file is read
@@ -42,13 +42,17 @@ def way_for(request: Request, default: Reuse) -> Reuse:
 
 class PrefixReuse:
     """Prompt reuse for one context. `shelf` None: only what the context itself holds.
+    `full_window`: window layers hold the whole context, too.
 
     "auto" is "fast" here: who asks knows whether the answer must repeat (`way_for`).
     """
 
-    def __init__(self, llama: Any, model: Any, shelf: Shelf | None = None) -> None:
-        self._llama, self._shelf = llama, shelf
-        self._memory = state.memory_of(llama, model)
+    def __init__(
+        self, llama: Any, model: Any, shelf: Shelf | None = None, *, full_window: bool = False
+    ) -> None:
+        self._shelf = shelf
+        self._states = States(llama, model, full_window=full_window)
+        self._memory = self._states.memory
         self._held = Held()  # what is known about the way the context's tokens were computed
         self._kept = 0
         self._writer: threading.Thread | None = None
@@ -77,7 +81,7 @@ class PrefixReuse:
         held = cache.held[: cache.sound]
         known = min(self._held.exact, common_prefix(self._held.tokens, held))
         self._held = Held(held, known)
-        oldest = state.oldest_position(self._llama, cache.context)
+        oldest = self._states.oldest_position(cache.context)
         memory = Memory(self._memory.cuts, self._memory.window, oldest)
         return keepable(self._held, prompt, memory, exact=exact)
 
@@ -92,7 +96,7 @@ class PrefixReuse:
             if data is None:
                 continue
             cache.held.clear()  # Ctrl-C may come before it is known what the engine holds
-            if state.load(self._llama, cache.context, data, len(found.tokens)):
+            if self._states.load(cache.context, data, len(found.tokens)):
                 cache.replaced(found.tokens)
                 self._held = Held(found.tokens, found.header.exact)
                 return found.keep
@@ -106,14 +110,14 @@ class PrefixReuse:
 
         Called after the first token was given out. Copies the state and lets a thread write.
         """
-        size = state.size(self._llama, cache.context) if self._shelf else 0
+        size = self._states.size(cache.context) if self._shelf else 0
         if (
             self._shelf is not None
             and self._how != "off"
             and (self._writer is None or not self._writer.is_alive())
             and size <= self._shelf.limit
             and worth_storing(len(prompt) - self._kept, seconds, size)
-            and (data := state.save(self._llama, cache.context)) is not None
+            and (data := self._states.save(cache.context)) is not None
         ):
             what = (self._shelf, tuple(prompt), self._held.exact, data)
             self._writer = threading.Thread(target=self._write, args=what, name="prompt-cache")
@@ -127,7 +131,7 @@ class PrefixReuse:
         """Write `prompt`, which `cache` holds, whatever it costs; return the bytes (0: not)."""
         if self._shelf is None or cache.held != list(prompt):
             return 0
-        data = state.save(self._llama, cache.context)
+        data = self._states.save(cache.context)
         if data is None or self._shelf.put(prompt, self._held.exact, data) is None:
             return 0
         return self.stored_bytes(prompt)

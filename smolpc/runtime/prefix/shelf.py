@@ -62,7 +62,7 @@ class Shelf:
             if read is None or read[0].tokens > context:
                 continue
             head, tokens = read
-            # the engine stores of a window what the next token needs
+            # of a window that is not held as a whole, what the next token needs is stored
             oldest = max(0, len(tokens) - memory.window) if memory.window else 0
             after = Memory(memory.cuts, memory.window, oldest)
             keep = keepable(Held(tokens, head.exact), wanted, after, exact=exact)

@@ -7,46 +7,54 @@ from typing import Any
 
 from smolpc.runtime.prefix.matching import Memory
 
-SEQUENCE = 0  # an engine's context has this one
+SEQUENCE, ALL = 0, -1  # an engine's context has one sequence; all of them, as they are
 
 
-def memory_of(llama: Any, model: Any) -> Memory:
-    """What the memory of a loaded model can do; `oldest` is not looked at."""
-    recurrent = llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model)
-    return Memory(cuts=not recurrent, window=max(0, llama.llama_model_n_swa(model)))
+class States:
+    """The bytes of one model's contexts.
 
+    Of a sequence the engine takes out what the next token needs, which leaves out the rows
+    that its attention window has passed. A context with `full_window` holds those, too: it is
+    taken out as a whole, so that what is loaded can be cut at any token.
+    """
 
-def oldest_position(llama: Any, context: Any) -> int:
-    """The first position that the context holds completely; -1 when it is empty."""
-    memory = llama.llama_get_memory(context)
-    return int(llama.llama_memory_seq_pos_min(memory, SEQUENCE))
+    def __init__(self, llama: Any, model: Any, *, full_window: bool = False) -> None:
+        self._llama = llama
+        recurrent = llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model)
+        window = max(0, llama.llama_model_n_swa(model))
+        self._sequence = ALL if window and full_window else SEQUENCE
+        # what the model's memory can do; `oldest` is not looked at
+        self.memory = Memory(cuts=not recurrent, window=0 if full_window else window)
 
+    def oldest_position(self, context: Any) -> int:
+        """The first position that the context holds completely; -1 when it is empty."""
+        memory = self._llama.llama_get_memory(context)
+        return int(self._llama.llama_memory_seq_pos_min(memory, SEQUENCE))
 
-def size(llama: Any, context: Any) -> int:
-    """Bytes that `save` would return."""
-    return int(llama.llama_state_seq_get_size(context, SEQUENCE))
+    def size(self, context: Any) -> int:
+        """Bytes that `save` would return."""
+        return int(self._llama.llama_state_seq_get_size(context, self._sequence))
 
+    def save(self, context: Any) -> bytearray | None:
+        """The computed rows of the context, or None where the engine or the memory has no way."""
+        try:
+            state = bytearray(self.size(context))
+        except MemoryError:
+            return None
+        if not state:
+            return None
+        view = (ctypes.c_uint8 * len(state)).from_buffer(state)
+        get = self._llama.llama_state_seq_get_data
+        return state if get(context, view, len(state), self._sequence) == len(state) else None
 
-def save(llama: Any, context: Any) -> bytearray | None:
-    """The computed rows of the context, or None where the engine or the memory has no way."""
-    try:
-        state = bytearray(size(llama, context))
-    except MemoryError:
-        return None
-    if not state:
-        return None
-    view = (ctypes.c_uint8 * len(state)).from_buffer(state)
-    count = llama.llama_state_seq_get_data(context, view, len(state), SEQUENCE)
-    return state if count == len(state) else None
-
-
-def load(llama: Any, context: Any, state: bytearray, tokens: int) -> bool:
-    """Replace what the context holds by `state` of `tokens` rows. On False it may hold anything."""
-    view = (ctypes.c_uint8 * len(state)).from_buffer(state)
-    read = llama.llama_state_seq_set_data(context, view, len(state), SEQUENCE)
-    memory = llama.llama_get_memory(context)
-    last = llama.llama_memory_seq_pos_max(memory, SEQUENCE)
-    return bool(read == len(state) and last == tokens - 1)
+    def load(self, context: Any, state: bytearray, tokens: int) -> bool:
+        """Replace what the context holds by `state` of `tokens` rows. On False it may hold
+        anything."""
+        view = (ctypes.c_uint8 * len(state)).from_buffer(state)
+        read = self._llama.llama_state_seq_set_data(context, view, len(state), self._sequence)
+        memory = self._llama.llama_get_memory(context)
+        last = self._llama.llama_memory_seq_pos_max(memory, SEQUENCE)
+        return bool(read == len(state) and last == tokens - 1)
 
 
 def depends_on_context(llama: Any, model: Any) -> bool:

@@ -70,10 +70,10 @@ GOOD: dict[str, object] = {
 }
 HOSTILE = {
     "no file of ours": b"GGUF" + bytes(60),
-    "another format": struct.pack("<8sII", header.MAGIC, 2, 2) + b"{}",
-    "a huge header": struct.pack("<8sII", header.MAGIC, 1, 2**32 - 1) + b"{}",
-    "no JSON": struct.pack("<8sII", header.MAGIC, 1, 4) + b"\xff\xfe{}",
-    "deep JSON": struct.pack("<8sII", header.MAGIC, 1, 4000) + b"[" * 4000,
+    "another format": struct.pack("<8sII", header.MAGIC, header.FORMAT + 1, 2) + b"{}",
+    "a huge header": struct.pack("<8sII", header.MAGIC, header.FORMAT, 2**32 - 1) + b"{}",
+    "no JSON": struct.pack("<8sII", header.MAGIC, header.FORMAT, 4) + b"\xff\xfe{}",
+    "deep JSON": struct.pack("<8sII", header.MAGIC, header.FORMAT, 4000) + b"[" * 4000,
     "fields missing": made({"key": KEY}),
     "a field too many": made({**GOOD, "more": 1}, bytes(5)),
     "no tokens": made({**GOOD, "tokens": 0}, bytes(5)),
@@ -105,6 +105,6 @@ def test_spaces_in_the_header_are_refused() -> None:
     """One form only: what is hashed elsewhere by its name cannot be written in two ways."""
     head = Header(key=KEY, tokens=1, exact=0, state_bytes=1, sha256="00" * 32)
     text = canonical_json(head).replace(b",", b", ", 1)
-    data = struct.pack("<8sII", header.MAGIC, 1, len(text)) + text + bytes(5)
+    data = struct.pack("<8sII", header.MAGIC, header.FORMAT, len(text)) + text + bytes(5)
     with pytest.raises(Damaged, match="not as it was written"):
         read(data)

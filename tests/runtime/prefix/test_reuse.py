@@ -16,8 +16,8 @@ from smolpc.schema.running import Request, Reuse, Sampling
 from tests.sim.rows import RowEngine
 
 KEY = "ab" * 32
-Kind = Literal["plain", "recurrent", "window"]
-KINDS: tuple[Kind, ...] = ("plain", "recurrent", "window")
+Kind = Literal["plain", "recurrent", "window", "full window"]
+KINDS: tuple[Kind, ...] = ("plain", "recurrent", "window", "full window")
 
 
 class Process:
@@ -27,11 +27,12 @@ class Process:
         self.kind: Kind = kind
         self.engine = self.new_engine()
         self.shelf = Shelf(folder, KEY, 10**8) if folder else None
-        self.prefix = PrefixReuse(self.engine, None, self.shelf)
+        whole = kind == "full window"
+        self.prefix = PrefixReuse(self.engine, None, self.shelf, full_window=whole)
         self.cache = Cache(self.engine, None)
 
     def new_engine(self) -> RowEngine:
-        return RowEngine(recurrent=self.kind == "recurrent", window=50 * (self.kind == "window"))
+        return RowEngine(recurrent=self.kind == "recurrent", window=50 * ("window" in self.kind))
 
     def ask(self, prompt: list[int], how: Reuse, answer: list[int]) -> tuple[int, int]:
         """The logits after `prompt`, and how many tokens were reused."""
@@ -125,6 +126,15 @@ def test_a_conversation_goes_on_at_its_end(kind: Kind) -> None:
 def test_a_new_process_goes_on_after_a_stored_prompt(kind: Kind, tmp_path: Path) -> None:
     Process(kind, tmp_path).ask(PROMPT, "fast", [7, 7])
     assert Process(kind, tmp_path).ask([*PROMPT, 1, 2], "fast", [])[1] == 700
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"), [("plain", 576), ("recurrent", 0), ("window", 0), ("full window", 576)]
+)
+def test_a_new_process_asks_again(kind: Kind, kept: int, tmp_path: Path) -> None:
+    """What the window has passed is needed to cut a stored prompt at a group of rows."""
+    Process(kind, tmp_path).ask(PROMPT, "exact", [7, 7])
+    assert Process(kind, tmp_path).ask(PROMPT, "exact", [])[1] == kept
 
 
 def test_a_longer_prompt_takes_the_place_of_what_it_begins_with(tmp_path: Path) -> None:

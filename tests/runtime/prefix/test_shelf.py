@@ -186,7 +186,7 @@ def test_every_part_of_the_key_counts() -> None:
         *(
             StateKey(model="m", artifact="a", **change)  # type: ignore[arg-type]
             for change in (
-                {"format": 2},
+                {"format": 0},
                 {"kv_type": "q8_0"},
                 {"flash": "off"},
                 {"full_window": True},
