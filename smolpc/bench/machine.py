@@ -14,11 +14,15 @@ from typing import Any
 
 import psutil
 
+from smolpc.bench import quiet
 from smolpc.schema.bench import Condition
 
 ANCHOR = 32 << 20  # bytes that each processor hashes: some hundredths of a second
 ROUNDS = 7  # of that: the median of a few does not see a single time slice
 SAMPLED = 0.1  # seconds between two looks at the memory
+REST = 0.06  # seconds between two looks at whether a process rests
+RESTING = 0.02  # processor seconds in that time; systems count in hundredths
+LOOKS = 30
 POWER = Path("/sys/class/powercap")
 
 
@@ -125,25 +129,32 @@ class Others:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """What happens inside counts."""
-        processors = psutil.cpu_count() or 1
-        started, idle, own = time.perf_counter(), _idle(), spent(tree(self._ours()))
+        first = quiet.snapshot(spent(tree(self._ours())))
         yield
-        seconds = time.perf_counter() - started
-        used = _idle() - idle + spent(tree(self._ours())) - own
-        self._seconds += seconds
-        self._busy += max(0.0, processors * seconds - used)
+        last = quiet.snapshot(spent(tree(self._ours())))
+        programs, stolen = quiet.between(first, last)
+        if programs is not None:
+            seconds = last.clock - first.clock
+            self._seconds += seconds
+            self._busy += (programs + stolen) * seconds
 
     def busy(self) -> float:
-        """Processors that others kept busy since the last call."""
+        """Processors that others, and the host of a virtual machine, kept busy since the last
+        call."""
         found = self._busy / self._seconds if self._seconds else 0.0
         self._seconds = self._busy = 0.0
         return found
 
 
-def _idle() -> float:
-    """Seconds that all processors together had nothing to do, since the system began."""
-    times = psutil.cpu_times()
-    return float(times.idle + getattr(times, "iowait", 0.0))
+def settle(pids: Iterable[int]) -> None:
+    """Wait until these processes rest: the threads of an engine spin for a while after an answer,
+    and would slow down what is measured next."""
+    processes = tree(pids)
+    for _ in range(LOOKS):
+        before = spent(processes)
+        time.sleep(REST)
+        if spent(processes) - before < RESTING:
+            return
 
 
 def condition(block: int, other_cpu: float) -> Condition:

@@ -12,7 +12,7 @@ from smolpc.bench import machine, scenarios
 from smolpc.bench.players.protocol import Heard, Player, Question
 from smolpc.schema.bench import Anchor, Answer, Condition, Figures, Scenario
 
-PAUSE = 0.15  # seconds: threads of the player that just answered still spin
+PAUSE = 0.15  # seconds after an answer of a player whose processes nobody knows
 WARM_UP = 8  # tokens of the first answer of each player, which does not count
 
 
@@ -85,7 +85,15 @@ class Runner:
         self.measured.conditions.append(machine.condition(number, busy))
         self._anchor(number)
 
+    def _settle(self) -> None:
+        """Wait until nobody who answered before still works."""
+        known = [self.players[name].pids for name in self._open]
+        if not all(known):
+            time.sleep(PAUSE)
+        machine.settle(pid for pids in known for pid in pids)
+
     def _anchor(self, block: int) -> None:
+        self._settle()
         at = self.now
         seconds = machine.anchor(self._processors)
         self.measured.anchors.append(Anchor(block=block, at=at, seconds=seconds))
@@ -123,7 +131,7 @@ class Runner:
         number = 1000 + 2 * block + bool(answer)
         filler = scenarios.filler(scenario, self.context)
         request = scenarios.request(scenario, number, filler, answer)
-        time.sleep(PAUSE)
+        self._settle()
         depth = self.depths.get(scenario.name, 0)
         question = Question(request=request, warm=scenario.warm, depth=depth)
         return self.players[variant].answer(question)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolpc.bench.limit import matrices, memory, quiet
+from smolpc.bench.limit import matrices, memory
 from smolpc.bench.limit.instructions import derived
 from smolpc.bench.limit.peaks import Measured
 from smolpc.bench.limit.words import notes, number, sentence
@@ -82,26 +82,6 @@ def test_measuring_can_be_interrupted() -> None:
         memory.measure(1 << 20, [2], seconds=60, check=stop)
     with pytest.raises(Interrupted):
         matrices.measure(threads=2, seconds=60, check=stop)
-
-
-def snapshot(
-    clock: float, busy: float, idle: float, stolen: float = 0, own: float = 0
-) -> quiet.Snapshot:
-    return quiet.Snapshot(clock, busy, idle, stolen, own)
-
-
-def test_others_are_what_is_left_of_the_busy_time() -> None:
-    first = snapshot(100, 50, 500)
-    assert quiet.between(first, snapshot(110, 65, 505, own=10)) == (0.5, 0)
-    assert quiet.between(first, snapshot(110, 59, 510, 3, own=10)) == (0, 0.3)  # no negative ones
-    assert quiet.between(first, snapshot(110, 50, 500, own=10)).programs is None
-    assert quiet.between(first, first).programs is None
-
-
-def test_this_system_can_be_asked() -> None:
-    first = quiet.snapshot()
-    assert first.busy >= 0
-    assert first.own > 0
 
 
 def measured(**changes: object) -> Measured:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from smolpc.bench.limit import matrices, memory, quiet
+from smolpc.bench import quiet
+from smolpc.bench.limit import matrices, memory
 from smolpc.bench.limit.instructions import derived
 from smolpc.console import Reporter
 from smolpc.detect.live import LiveMachine
@@ -52,7 +53,7 @@ def measure(host: Host, again: int, reporter: Reporter) -> Measured:
     cache = last_level(LiveMachine())
     threads = (default_threads(host.cpu), most_threads(host.cpu))
     total, started = MEMORY_SECONDS + NEAR_SECONDS + MATRIX_SECONDS, time.monotonic()
-    before = quiet.snapshot()
+    before = quiet.snapshot(time.process_time())
     with reporter.task("Measure memory and cores", total=total, unit="s") as task:
 
         def check() -> None:
@@ -65,7 +66,7 @@ def measure(host: Host, again: int, reporter: Reporter) -> Measured:
         if 0 < again <= min(cache, size):
             near = memory.measure(again, threads, seconds=NEAR_SECONDS, check=check)
         products = matrices.measure(threads=max(threads), seconds=MATRIX_SECONDS, check=check)
-    others = quiet.between(before, quiet.snapshot())
+    others = quiet.between(before, quiet.snapshot(time.process_time()))
     half, integer = derived(products.best, host.cpu.features, products.library)
     return Measured(
         memory=far,

@@ -22,11 +22,12 @@ class Snapshot(NamedTuple):
     busy: float  # of all cores together, without what was stolen
     idle: float
     stolen: float
-    own: float  # processor time of this process
+    own: float  # processor time of what measures
 
 
-def snapshot() -> Snapshot:
-    """Where the counters of the system and of this process stand now."""
+def snapshot(own: float) -> Snapshot:
+    """Where the counters of the system stand now. `own`: processor seconds that were used so far
+    by what is not somebody else."""
     import psutil
 
     times = psutil.cpu_times()._asdict()
@@ -35,7 +36,7 @@ def snapshot() -> Snapshot:
     # Windows counts interrupts within `system` already, Linux beside it
     inside = (*IDLE, *(("interrupt", "dpc") if "dpc" in times else ()))
     busy = sum(spent for name, spent in times.items() if name not in inside)
-    return Snapshot(time.perf_counter(), busy, idle, stolen, time.process_time())
+    return Snapshot(time.perf_counter(), busy, idle, stolen, own)
 
 
 def between(first: Snapshot, last: Snapshot) -> Others:
