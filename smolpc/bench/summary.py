@@ -37,7 +37,7 @@ SAME_LENGTH = 1.05  # answers that differ by more are not compared as a whole
 # processes that do the same may differ by some per cent all the time.
 MARGIN: dict[Metric, float] = {"memory": 1.05, "vram": 1.05}
 SMALLEST = 1.005
-LARGEST = 300.0  # logarithm of a bound, so that it stays a number
+LARGEST = 300.0  # logarithm of a ratio, so that it stays a number
 VAGUE = 1.5  # an interval that reaches further than this on both sides is no parity
 
 
@@ -151,9 +151,13 @@ def family(metrics: Sequence[Metric]) -> dict[Metric, float]:
 def estimate(found: Center | None, confidence: float, rough: float, count: int) -> Estimate:
     """The ratio whose logarithm has this center; `rough` is the logarithm where there is none."""
     if found is None:
-        return Estimate(median=exp(rough), count=count)
-    low, high = (exp(max(-LARGEST, min(LARGEST, one))) for one in found.interval(confidence))
-    return Estimate(median=exp(found.at), low=low, high=high, count=count)
+        return Estimate(median=_ratio(rough), count=count)
+    low, high = (_ratio(one) for one in found.interval(confidence))
+    return Estimate(median=_ratio(found.at), low=low, high=high, count=count)
+
+
+def _ratio(logarithm: float) -> float:
+    return exp(max(-LARGEST, min(LARGEST, logarithm)))
 
 
 def verdict(metric: Metric, ratio: Estimate) -> Verdict:
