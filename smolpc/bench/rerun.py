@@ -11,8 +11,11 @@ from smolpc.bench import between, conduct, lineup
 from smolpc.bench.lineup import Lineup, Wish
 from smolpc.console import Reporter
 from smolpc.errors import TrustError, UsageError
+from smolpc.models import download, lookup
+from smolpc.provision.target import catalog_for
 from smolpc.schema.bench import Answer, BenchResult, Comparison, Limit, Summary, Variant
-from smolpc.store import artifacts
+from smolpc.settings import Settings
+from smolpc.store import Store, artifacts
 
 T = TypeVar("T", Answer, Summary, Limit, Comparison)
 
@@ -40,12 +43,25 @@ def again(
     return named, comparisons, (*notes, *_changed(old.variants, named.variants))
 
 
-def model_of(old: BenchResult) -> str:
-    """The model that was measured, by the name that smolpc gives it. Raises UsageError."""
+def model_of(old: BenchResult, store: Store, settings: Settings, reporter: Reporter) -> str:
+    """The model that was measured, by its name in the store; it is fetched where it is not here.
+
+    Raises UsageError when nobody knows from where, and what `download.pull` raises.
+    """
     if not old.variants:
         raise UsageError(f"the result {old.id} is empty", next_step="smolpc bench")
-    own = [one.model for one in old.variants if one.artifact]
-    return (own or [old.variants[0].model])[0]
+    own = next((one for one in old.variants if one.artifact), old.variants[0])
+    if lookup.installed(store.models, own.model) is not None:
+        return own.model
+    known = catalog_for(settings).models.values()
+    manifest = next((one for one in known if one.file.sha256 == own.model_sha256), None)
+    if manifest is None:
+        raise UsageError(
+            f"the model {own.model} is not here, and no manifest has its file",
+            why=f"its sha256 is {own.model_sha256[:16]}",
+            next_step="smolpc models.add FILE-OR-ADDRESS   (then pull it, and try again)",
+        )
+    return download.pull(manifest, store, settings, reporter=reporter).name
 
 
 def _wish(variant: Variant, line: Lineup) -> Wish:

@@ -51,6 +51,18 @@ def read(store: Store, text: str) -> BenchResult:
         ) from error
 
 
+def kept(store: Store) -> tuple[list[BenchResult], tuple[str, ...]]:
+    """All results in the store, the oldest first, and a note for each that cannot be read: one bad
+    file, or one of another version, hides nothing else."""
+    found, notes = list[BenchResult](), list[str]()
+    for name in names(store):
+        try:
+            found.append(read(store, name))
+        except UsageError as error:
+            notes.append(str(error))
+    return found, tuple(notes)
+
+
 def gathered(store: Store, texts: Sequence[str]) -> dict[str, list[BenchResult]]:
     """The results of each PC. Each file is a PC of its own, and so is each folder of files; the
     results of the store are those of this PC. Raises UsageError."""

@@ -148,8 +148,10 @@ def rerun(console: Console, result: str = "last", minutes: str = "", json: bool 
     from smolpc.provision.target import host_for
     from smolpc.schema.bench_report import CompareReport
 
-    old = results.read(_store(), result)
-    line = lineup.Lineup(reruns.model_of(old), host_for(settings.load_config().settings))
+    store, config = _store(), settings.load_config().settings
+    old = results.read(store, result)
+    model = reruns.model_of(old, store, config, console.reporter)
+    line = lineup.Lineup(model, host_for(config))
     seconds = seconds_of(minutes, MINUTES, "smolpc bench.rerun")
     new, found, notes = reruns.again(old, line, seconds=seconds, reporter=console.reporter)
     results.keep(line.store, new)
@@ -209,12 +211,14 @@ def report(console: Console, results: str = "last", out: str = "") -> None:
 @command()
 def history(console: Console, json: bool = False) -> None:
     """Show the results that are kept in the order of time, and what changed in between."""
+    from msgspec import structs
+
     from smolpc.bench import results
     from smolpc.bench.report import trends
     from smolpc.bench.report.history import history as trends_of
 
-    store = _store()
-    found = trends_of(results.read(store, name) for name in results.names(store))
+    runs, notes = results.kept(_store())
+    found = structs.replace(trends_of(runs), notes=notes)
     if json:
         console.emit(found)
     trends.show(console, found)

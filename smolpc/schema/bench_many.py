@@ -73,3 +73,4 @@ class TrendsReport(Value, kw_only=True):
 
     format: int = 1
     trends: tuple[Trend, ...]
+    notes: tuple[str, ...] = ()  # results that could not be read, and why

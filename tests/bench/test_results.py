@@ -54,3 +54,14 @@ def test_what_is_none_is_said(tmp_path: Path) -> None:
         wrong.write_bytes(data)
         with pytest.raises(UsageError, match="is no result"):
             results.read(store, str(wrong))
+
+
+def test_a_result_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    results.keep(store, result("20261101-000000-aaaa"))
+    (store.benchmarks / "20261102-000000-bbbb.json").write_text('{"of": "another version"}')
+    results.keep(store, result("20261103-000000-cccc"))
+    found, notes = results.kept(store)
+    assert [one.id[-4:] for one in found] == ["aaaa", "cccc"]
+    assert len(notes) == 1
+    assert "bbbb.json is no result" in notes[0]

@@ -31,6 +31,8 @@ def show(console: Console, report: TrendsReport) -> None:
         )
     if not tables:
         console.print("No results yet: smolpc bench makes one.")
+    for note in report.notes:
+        console.print(f"note: {clean(note)}")
 
 
 def _line(run: str, by_metric: dict[Metric, TrendPoint]) -> list[str]:
