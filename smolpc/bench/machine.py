@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from smolpc.bench import quiet
+from smolpc.bench.gpus import Gpus
 from smolpc.schema.bench import Condition
 
 ANCHOR = 32 << 20  # bytes that each processor hashes: some hundredths of a second
@@ -75,17 +76,21 @@ def memory(processes: Iterable[psutil.Process]) -> int:
 
 class Watch:
     """Watches the processes of one player while it answers, as a context manager. `cpu`:
-    processors in use, `peak`: bytes, `energy`: joules of the whole processor package or None."""
+    processors in use, `peak`: bytes in memory, `vram`: bytes on GPUs, `energy`: joules of all
+    processors and GPUs that tell it, with what others used of them. None: nobody tells."""
 
-    def __init__(self, pids: Iterable[int]) -> None:
-        self._processes = tree(pids)
+    def __init__(self, pids: Iterable[int], gpus: Gpus) -> None:
+        self._processes, self._gpus = tree(pids), gpus
+        self._pids = {process.pid for process in self._processes}
         self._ended = threading.Event()
         self.peak, self.cpu = 0, 0.0
+        self.vram: int | None = None
         self.energy: float | None = None
 
     def __enter__(self) -> Watch:
         self._thread = threading.Thread(target=self._look, daemon=True)
-        self._before, self._joules = spent(self._processes), joules()
+        self._before = spent(self._processes)
+        self._joules = (joules(), self._gpus.joules())
         self._started = time.perf_counter()
         self._thread.start()
         return self
@@ -93,15 +98,20 @@ class Watch:
     def _look(self) -> None:
         while True:
             self.peak = max(self.peak, memory(self._processes))
+            if (vram := self._gpus.memory(self._pids)) is not None:
+                self.vram = max(self.vram or 0, vram)
             if self._ended.wait(SAMPLED):
                 return
 
     def __exit__(self, *_: object) -> None:
         seconds = time.perf_counter() - self._started
         self.cpu = (spent(self._processes) - self._before) / seconds
-        after = joules()
-        if self._joules is not None and after is not None and after >= self._joules:
-            self.energy = after - self._joules
+        used = [
+            after - before
+            for before, after in zip(self._joules, (joules(), self._gpus.joules()), strict=True)
+            if before is not None and after is not None and after >= before
+        ]
+        self.energy = sum(used) if used else None
         self._ended.set()
         self._thread.join()
 
