@@ -17,7 +17,7 @@ from smolpc.bench.players.in_process import InProcess
 from smolpc.bench.players.servers import OwnServer
 from smolpc.bench.run import Runner
 from smolpc.console import Reporter
-from smolpc.errors import Interrupted
+from smolpc.errors import Interrupted, UsageError
 from smolpc.runtime import memory
 from smolpc.schema.bench import BenchResult, Scenario
 from smolpc.schema.tuning import fingerprint
@@ -43,6 +43,7 @@ def bench(
     """
     seed = secrets.randbits(32) if seed is None else seed
     began, created = time.monotonic(), datetime.now(UTC)
+    lineup.parallel = max((one.parallel for one in scenarios), default=1)
     players = lineup.players(wanted)
     names = [player.variant.name for player in players]
     titles = [one.name for one in scenarios]
@@ -61,6 +62,7 @@ def bench(
             scenarios,
             context=lineup.context,
             together=together,
+            fill=lineup.fill,
         ) as runner,
         reporter.task("Measure", total=seconds, unit="s") as task,
     ):
@@ -70,6 +72,7 @@ def bench(
             task.update(min(seconds, seconds - left()))
 
         runner.on_answer = progress
+        notes += _left_out(runner)
         if not together:
             notes.append("the players do not fit into memory together: each is loaded for its turn")
         try:
@@ -97,7 +100,7 @@ def bench(
     summaries = summary.summaries(shown, titles, names)
     record = lineup.prepared.record
     limits = shares.shares(
-        lineup.path, record.sha256, lineup.host, variants, shown, summaries, reporter
+        lineup.path, record.sha256, lineup.host, scenarios, variants, shown, summaries, reporter
     )
     return BenchResult(
         id=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -118,3 +121,24 @@ def bench(
         limits=limits,
         notes=(*notes, *flagged, *measured.notes),
     )
+
+
+def _left_out(runner: Runner) -> list[str]:
+    """Who does not take part in what, and why. Raises UsageError when nobody can do anything."""
+    notes = []
+    for scenario in runner.scenarios.values():
+        why = {name: runner.why_not(scenario.name, name) for name in runner.players}
+        for said in dict.fromkeys(filter(None, why.values())):
+            who = ", ".join(name for name, reason in why.items() if reason == said)
+            notes.append(f"{scenario.title} is not asked of {who}: {said}")
+    if not any(
+        not runner.why_not(scenario, name)
+        for scenario in runner.scenarios
+        for name in runner.players
+    ):
+        raise UsageError(
+            "none of these players can answer what is asked",
+            why="; ".join(notes),
+            next_step="smolpc bench.scenarios",
+        )
+    return notes

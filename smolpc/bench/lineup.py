@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,6 +27,7 @@ from smolpc.schema.bench import Player as Kind
 from smolpc.schema.bench import Variant
 from smolpc.schema.fit import FitSettings
 from smolpc.schema.host import Host
+from smolpc.schema.model import Fill
 from smolpc.schema.running import RunSettings
 from smolpc.schema.running_report import Running
 from smolpc.serve.arguments import ServedModel, common, for_one
@@ -35,7 +38,7 @@ TITLES = {"llamacpp": "in process", "llama-server": "llama-server", "llama-bench
 USUAL = ("llama-server:speculation=off", "llamacpp", "llama-bench")  # the first is the base
 CONTEXT = 4096  # tokens: several players are in memory at a time
 KINDS: tuple[str, ...] = get_args(Kind)
-OWN = ("artifact", "delay")  # what a wish may say besides settings
+OWN = ("artifact", "slower")  # what a wish may say besides settings
 
 
 class Wish(Value, kw_only=True):
@@ -94,11 +97,19 @@ class Lineup:
         self.path = storage.path_of(self.store.models, record)
         storage.ensure_unchanged(record, self.path)
         self.context = CONTEXT
+        self.parallel = 1  # answers at a time that our own server must give
 
     @property
     def memory(self) -> FitSettings:
-        """What the settings of `run` take for this model, in the context of a measurement."""
-        return self._running(Wish(text="", kind="llamacpp")).settings.memory
+        """What the largest of our own players takes, in the context of a measurement."""
+        return self._running(Wish(text="", kind="llama-server")).settings.memory
+
+    @cached_property
+    def fill(self) -> Fill | None:
+        """How the model is asked to fill a gap, where a manifest says it of this file."""
+        known = catalog_for(self.prepared.settings).models.values()
+        digest = self.prepared.record.sha256
+        return next((one.fill for one in known if one.fill and one.file.sha256 == digest), None)
 
     def players(self, wanted: Sequence[Wish]) -> list[Player]:
         """Raises UsageError, PrerequisiteError or TrustError for one that cannot play."""
@@ -130,6 +141,9 @@ class Lineup:
         memory = found.settings.memory
         if memory.context > self.context and "context" not in changes:
             memory = msgspec.structs.replace(memory, context=self.context)
+        if one.kind == "llama-server" and self.parallel > 1:  # each answer gets the whole context
+            whole = memory.context * self.parallel
+            memory = msgspec.structs.replace(memory, sequences=self.parallel, context=whole)
         settings: RunSettings = msgspec.structs.replace(found.settings, memory=memory)
         return msgspec.structs.replace(found, settings=settings)
 
@@ -168,7 +182,7 @@ class Lineup:
             url=url,
             settings=_used(chosen.settings) if chosen else {},
             reasons=chosen.reasons if chosen else (),
-            delay=float(one.changes.get("delay", 0)),
+            slower=_slower(one),
         )
 
     def _ollama(self, one: Wish) -> Player:
@@ -199,6 +213,21 @@ class Lineup:
             sha256=found.sha256,
         )
         return Ollama(variant, self.context)
+
+
+def _slower(one: Wish) -> float:
+    """By how much a player shall be slowed down, as a share of the time of each token."""
+    text = one.changes.get("slower", "0")
+    with contextlib.suppress(ValueError):
+        if one.kind == "llamacpp" and 0 <= float(text) <= 10:
+            return float(text)
+    if "slower" not in one.changes:
+        return 0.0
+    raise UsageError(
+        f"'slower={text}' cannot be had of {one.kind}",
+        why="it is a share of the time of each token, 0 to 10, and only llamacpp knows it",
+        next_step='smolpc bench --players "llamacpp, llamacpp:slower=0.05"',
+    )
 
 
 def _program(folder: Path, name: str) -> Path:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 
 import psutil
 
 from smolpc.bench import machine, scenarios
+from smolpc.bench.gpus import Gpus
 from smolpc.bench.players.protocol import Heard, Player, Question
+from smolpc.bench.players.timing import together as all_as_one
 from smolpc.schema.bench import Anchor, Answer, Condition, Figures, Scenario
+from smolpc.schema.model import Fill
 
 PAUSE = 0.15  # seconds after an answer of a player whose processes nobody knows
+NEXT_ASKER = 100_000  # between the numbers of those who ask at the same time
 WARM_UP = 8  # tokens of the first answer of each player, which does not count
 
 
@@ -28,7 +33,8 @@ class Measured:
 
 class Runner:
     """Takes turns. `together`: all players fit into memory at a time; else each is opened for
-    its turn. `context`: tokens, for texts that fill a share of it."""
+    its turn. `context`: tokens, for texts that fill a share of it. `fill`: how the model is asked
+    to fill a gap."""
 
     def __init__(
         self,
@@ -37,18 +43,20 @@ class Runner:
         *,
         context: int,
         together: bool = True,
+        fill: Fill | None = None,
         on_answer: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.players = {player.variant.name: player for player in players}
         self.scenarios = {one.name: one for one in wanted}
         self.together, self.context, self.on_answer = together, context, on_answer
+        self.fill = fill
         self.measured = Measured()
         self.depths: dict[str, int] = {}  # prompt tokens of a scenario, once somebody read it
         self.loads: dict[str, float] = {}  # seconds that opening took
         self.began = time.perf_counter()
-        self._asked = 0
         self._processors = max(1, int(psutil.cpu_count() or 1))
         self._stack = ExitStack()
+        self._gpus = Gpus()
         self._open: set[str] = set()
         self._others = machine.Others(self._pids)
 
@@ -57,10 +65,17 @@ class Runner:
         return own + [pid for name in self._open for pid in self.players[name].pids]
 
     def __enter__(self) -> Runner:
+        self._gpus.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._gpus.__exit__()
         self._stack.close()
+
+    def why_not(self, scenario: str, variant: str) -> str:
+        """Why this one does not take part in that scenario; "" when it does."""
+        player = self.players[variant].variant.player
+        return scenarios.why_not(self.scenarios[scenario], player, fills=self.fill is not None)
 
     @property
     def now(self) -> float:
@@ -71,14 +86,18 @@ class Runner:
         tokens its prompt has. Raises SmolpcError when a player cannot play."""
         for name in sorted(self.players, key=lambda one: self.players[one].variant.player):
             for scenario in self.scenarios.values():
+                if self.why_not(scenario.name, name):
+                    continue
                 heard = self._ask(name, scenario, 0, answer=WARM_UP)
                 if heard.first_token is not None:
                     self.depths.setdefault(scenario.name, heard.prompt_tokens)
 
     def block(self, number: int, order: Sequence[tuple[str, str]]) -> None:
-        """One block: `order` are pairs of scenario and variant."""
+        """One block: `order` are pairs of scenario and variant; who does not take part in a
+        scenario is left out."""
         self._anchor(number)
-        for place, (scenario, variant) in enumerate(order):
+        playing = [pair for pair in order if not self.why_not(*pair)]
+        for place, (scenario, variant) in enumerate(playing):
             self.on_answer(f"{variant}: {self.scenarios[scenario].title}")
             self._turn(number, place, self.scenarios[scenario], variant)
         busy = self._others.busy()
@@ -105,7 +124,10 @@ class Runner:
         self._ready(variant)
         at = self.now
         own = bool(player.pids)
-        with machine.Watch(player.pids) as watch, self._others.watched() if own else nullcontext():
+        with (
+            machine.Watch(player.pids, self._gpus) as watch,
+            self._others.watched() if own else nullcontext(),
+        ):
             heard = self._ask(variant, scenario, block)
         self.measured.answers.append(
             Answer(
@@ -117,6 +139,7 @@ class Runner:
                 **{name: getattr(heard, name) for name in Figures.__struct_fields__},
                 cpu=watch.cpu if own else None,
                 memory=watch.peak if own else None,
+                vram=watch.vram if own else None,
                 energy=watch.energy if own else None,
                 load=self.loads.get(variant),
             )
@@ -125,16 +148,31 @@ class Runner:
             self.measured.notes[f"{variant}: {note}"] = None
 
     def _ask(self, variant: str, scenario: Scenario, block: int, answer: int = 0) -> Heard:
-        """One question. The same block asks everybody the same; no two blocks are alike."""
+        """One question, or several at a time. The same block asks everybody the same; no two
+        blocks are alike."""
         self._ready(variant)
-        self._asked += 1
         number = 1000 + 2 * block + bool(answer)
         filler = scenarios.filler(scenario, self.context)
-        request = scenarios.request(scenario, number, filler, answer)
-        self._settle()
         depth = self.depths.get(scenario.name, 0)
-        question = Question(request=request, warm=scenario.warm, depth=depth)
-        return self.players[variant].answer(question)
+        questions = [
+            Question(
+                request=scenarios.request(
+                    scenario, number + place * NEXT_ASKER, filler, answer, self.fill
+                ),
+                warm=scenario.warm,
+                depth=depth,
+            )
+            for place in range(scenario.parallel)
+        ]
+        self._settle()
+        player = self.players[variant]
+        if len(questions) == 1:
+            return player.answer(questions[0])
+        pool = ThreadPoolExecutor(len(questions))
+        try:
+            return all_as_one(list(pool.map(player.answer, questions)))
+        finally:  # after Ctrl-C the player is closed, which ends the others
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _ready(self, variant: str) -> None:
         if variant in self._open:

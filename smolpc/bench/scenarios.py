@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from smolpc.catalog.reading import did_you_mean
 from smolpc.errors import UsageError
-from smolpc.schema.bench import Scenario
+from smolpc.schema.bench import Player, Scenario
+from smolpc.schema.model import Fill
 from smolpc.schema.running import Message, Request
 
 CHARACTERS = 3.5  # per token, where nobody can count: too few rather than too many
+SERVERS: tuple[Player, ...] = ("llama-server", "ollama", "openai")
 ROOM = 32  # tokens that a chat template may add
 
 Count = Callable[[str], int]  # tokens of a text
@@ -35,18 +37,26 @@ def chosen(
     return tuple(one for one in by_name.values() if full or one.quick)
 
 
-def request(scenario: Scenario, number: int, filler: str = "", answer: int = 0) -> Request:
+def request(
+    scenario: Scenario,
+    number: int,
+    filler: str = "",
+    answer: int = 0,
+    fill: Fill | None = None,
+) -> Request:
     """The question of this scenario for one block, for `answer` tokens (0: its own number).
+    `fill`: the marks of the model, for a scenario with a gap.
 
     A number at its very beginning keeps a player from using what it computed for the one before;
     a `warm` scenario wants just that, so there the number is behind the system prompt.
     """
     prompt = f"{filler}{scenario.prompt}"
-    if scenario.suffix:
-        prompt = f"<|fim_prefix|>{prompt}<|fim_suffix|>{scenario.suffix}<|fim_middle|>"
     most = answer or scenario.answer
-    if scenario.raw:
-        return Request(prompt=f"# {number}\n{prompt}", raw=True, max_tokens=most)
+    if scenario.raw or scenario.suffix:
+        text = f"# {number}\n{prompt}"
+        if scenario.suffix and fill is not None:
+            text = fill.around(text, scenario.suffix)
+        return Request(prompt=text, raw=True, max_tokens=most)
     system = scenario.system
     if system and not scenario.warm:
         system = f"{number}. {system}"
@@ -68,11 +78,11 @@ def filler(scenario: Scenario, context: int, count: Count | None = None) -> str:
     return scenario.filler * max(0, int(min(wanted, most) / whole))
 
 
-def why_not(scenario: Scenario, *, server: bool, middle: bool | None) -> str:
-    """Why a player cannot answer this scenario; "" when it can. `middle`: whether its model
-    knows the marks for filling in the middle, None: not known."""
-    if scenario.parallel > 1 and not server:
-        return "only a server answers several at a time"
-    if scenario.suffix and middle is False:
-        return "its model was not trained to fill in the middle"
+def why_not(scenario: Scenario, player: Player, *, fills: bool) -> str:
+    """Why a player does not take part in this scenario; "" when it does. `fills`: its model
+    fills gaps, and it is known how."""
+    if scenario.parallel > 1 and player not in SERVERS:
+        return "it answers one at a time"
+    if scenario.suffix and not fills:
+        return "no marks are known with which its model fills a gap"
     return ""

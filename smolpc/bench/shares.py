@@ -14,7 +14,7 @@ from smolpc.console import Reporter
 from smolpc.models.headers import header_of
 from smolpc.net import NetSettings
 from smolpc.plan import fit
-from smolpc.schema.bench import Answer, Limit, Metric, Summary, Variant
+from smolpc.schema.bench import Answer, Limit, Metric, Scenario, Summary, Variant
 from smolpc.schema.fit import Shape
 from smolpc.schema.gguf import GgufHeader
 from smolpc.schema.host import Host
@@ -27,13 +27,20 @@ def shares(
     model: Path,
     sha256: str,
     host: Host,
+    scenarios: Sequence[Scenario],
     variants: Sequence[Variant],
     answers: Sequence[Answer],
     summaries: Sequence[Summary],
     reporter: Reporter,
 ) -> tuple[Limit, ...]:
     """The share of the limit for each decode and prompt rate of `variants` that run the file
-    `model` on the processor. Measures the peaks of the machine, which takes about 6 seconds."""
+    `model` on the processor. Measures the peaks of the machine, which takes about 6 seconds.
+
+    Where several answers are computed together, one reading of the weights serves them all: that
+    has another limit, so it gets none.
+    """
+    alone = {one.name for one in scenarios if one.parallel == 1}
+    summaries = [one for one in summaries if one.scenario in alone]
     wanted = [one for one in variants if one.model_sha256 == sha256 and on_processor(one)]
     if not wanted or not summaries:
         return ()

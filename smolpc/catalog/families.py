@@ -132,6 +132,7 @@ def _manifest(
         parent=entry.parent,
         origin=entry.origin,
         twins=entry.known_as,
+        fill=family.fill,
         draft=model.draft or "",
     )
 

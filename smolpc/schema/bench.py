@@ -54,12 +54,13 @@ class Scenario(Value, kw_only=True):
     system: str = ""  # a system prompt, the same for every answer
     prompt: str  # the question, or the text to go on with
     raw: bool = False  # `prompt` is text to continue, without the chat template
-    suffix: str = ""  # fill in the middle: what follows the gap (needs a model that can)
+    suffix: str = ""  # what follows the gap behind `prompt` (needs a model that fills gaps)
     filler: str = ""  # repeated in front of `prompt` until `fill` of the context is used
     fill: Share = 0.0
     warm: bool = False  # what was computed for the answer before may be used again
     answer: Count  # tokens; the model's end of turn does not stop it, where a player can do that
-    parallel: Count = 1  # answers at a time, servers only
+    # Answers at a time, servers only: their figures are those of all together (`timing.together`).
+    parallel: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
 
 
 class Variant(Value, kw_only=True):
@@ -75,7 +76,7 @@ class Variant(Value, kw_only=True):
     url: str = ""  # without credentials
     settings: dict[str, Any] = {}  # as they were used: "threads", "context", ...
     reasons: tuple[Reason, ...] = ()  # where each setting came from
-    delay: float = 0.0  # seconds added to each token on purpose, to test the method
+    slower: float = 0.0  # share of the time of each token added on purpose, to test the method
 
 
 class Figures(Value, kw_only=True):

@@ -14,6 +14,7 @@ from smolpc.schema.model import (
     Architecture,
     Chunks,
     Defaults,
+    Fill,
     License,
     ModelSource,
     Purpose,
@@ -73,4 +74,5 @@ class Family(Value, kw_only=True):
     default_tag: str = ""  # the size that the family's name alone means
     license: License | None = None
     purposes: tuple[Purpose, ...] = ("chat",)
+    fill: Fill | None = None  # where its models were trained to fill a gap in a text
     models: tuple[FamilyModel, ...]

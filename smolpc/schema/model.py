@@ -120,6 +120,19 @@ class Defaults(Value, kw_only=True):
     license_text: str = ""
 
 
+class Fill(Value, kw_only=True):
+    """The marks of a model that fills a gap, as its tokens are spelled: it reads `prefix`, the text
+    before the gap, `suffix`, the text behind it, `middle`, and goes on with what is missing."""
+
+    prefix: str
+    suffix: str
+    middle: str
+
+    def around(self, before: str, behind: str) -> str:
+        """The prompt that asks for what stands between the two texts."""
+        return f"{self.prefix}{before}{self.suffix}{behind}{self.middle}"
+
+
 class Twin(Value, kw_only=True):
     """The same model as another program distributes it: mostly other bytes, so another digest."""
 
@@ -148,6 +161,7 @@ class ModelManifest(Value, kw_only=True):
     parent: Sha256 | None = None  # the model that this one was quantized from
     origin: str = ""  # for people: "imported from Ollama (llama3.2:1b)"
     twins: tuple[Twin, ...] = ()
+    fill: Fill | None = None  # None: it was not trained to fill a gap, or nobody says how
     draft: str = ""  # name of a small model with the same tokens that may guess for this one
 
     @property

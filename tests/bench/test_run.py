@@ -10,9 +10,12 @@ from smolpc.bench.schedule import order
 from smolpc.catalog import load_catalog
 from smolpc.errors import PrerequisiteError
 from smolpc.schema.bench import Scenario
+from smolpc.schema.model import Fill
 from tests.bench.players.fake import Fake
 
 KNOWN = load_catalog().scenarios
+GAP, FOUR = KNOWN["fill-in-the-middle"], KNOWN["four-at-once"]
+FILL = Fill(prefix="<P>", suffix="<S>", middle="<M>")
 CHAT, WARM = KNOWN["short-chat"], KNOWN["system-prompt"]
 
 
@@ -23,9 +26,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def runner(
-    *players: Fake, scenarios: tuple[Scenario, ...] = (CHAT,), together: bool = True
+    *players: Fake,
+    scenarios: tuple[Scenario, ...] = (CHAT,),
+    together: bool = True,
+    fill: Fill | None = None,
 ) -> Runner:
-    return Runner(players, scenarios, context=4096, together=together)
+    return Runner(players, scenarios, context=4096, together=together, fill=fill)
 
 
 def one_block(made: Runner, number: int = 0) -> None:
@@ -92,3 +98,29 @@ def test_a_player_that_breaks_ends_the_run_and_the_others_are_closed() -> None:
         other.broken = True
         one_block(made, 1)
     assert not one.is_open and not other.is_open
+
+
+def test_four_at_once_ask_different_things_and_count_as_one_answer() -> None:
+    one = Fake("one")
+    with runner(one, scenarios=(FOUR,)) as made:
+        one_block(made)
+    questions = {question.request.messages[-1]["content"] for question in one.asked}
+    assert len(questions) == len(one.asked) == 4
+    (answer,) = made.measured.answers
+    assert answer.answer_tokens == 4 * FOUR.answer
+
+
+def test_who_does_not_take_part_is_not_asked() -> None:
+    alone, server = Fake("alone", player="llamacpp"), Fake("server")
+    with runner(alone, server, scenarios=(CHAT, GAP, FOUR)) as made:
+        made.warm_up()
+        one_block(made)
+    pairs = sorted((one.scenario, one.variant) for one in made.measured.answers)
+    assert pairs == [("four-at-once", "server"), ("short-chat", "alone"), ("short-chat", "server")]
+
+
+def test_a_gap_is_filled_with_the_marks_of_the_model() -> None:
+    one = Fake("one")
+    with runner(one, scenarios=(GAP,), fill=FILL) as made:
+        one_block(made)
+    assert one.asked[0].request.prompt.startswith("<P># ")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from smolpc.bench.scenarios import CHARACTERS, chosen, filler, request, why_not
 from smolpc.catalog import load_catalog
 from smolpc.errors import UsageError
-from smolpc.schema.bench import Scenario
+from smolpc.schema.bench import Player, Scenario
+from smolpc.schema.model import Fill
 from smolpc.schema.running import Request
 
 KNOWN = load_catalog().scenarios
@@ -67,6 +68,30 @@ def test_a_filler_fills_its_share_and_leaves_room_for_the_answer(
     assert asked >= min(scenario.fill * context, context - scenario.answer) - one - 64
 
 
-def test_who_cannot_answer_what() -> None:
-    plain = KNOWN["short-chat"]
-    assert why_not(plain, server=False, middle=None) == ""
+FILL = Fill(prefix="<P>", suffix="<S>", middle="<M>")
+
+
+def test_a_gap_is_asked_for_with_the_marks_of_the_model() -> None:
+    gap = KNOWN["fill-in-the-middle"]
+    asked = request(gap, 1000, fill=FILL)
+    before, behind = asked.prompt.removeprefix("<P>").removesuffix("<M>").split("<S>")
+    assert asked.raw
+    assert before == f"# 1000\n{gap.prompt}"
+    assert behind == gap.suffix
+
+
+@pytest.mark.parametrize(
+    ("name", "player", "fills", "why"),
+    [
+        ("short-chat", "llamacpp", False, ""),
+        ("fill-in-the-middle", "llamacpp", True, ""),
+        ("fill-in-the-middle", "llama-server", False, "no marks are known"),
+        ("four-at-once", "llamacpp", True, "one at a time"),
+        ("four-at-once", "llama-bench", True, "one at a time"),
+        ("four-at-once", "ollama", False, ""),
+    ],
+)
+def test_who_takes_part_in_what(name: str, player: Player, fills: bool, why: str) -> None:
+    said = why_not(KNOWN[name], player, fills=fills)
+    assert why in said
+    assert bool(said) == bool(why)

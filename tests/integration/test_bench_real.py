@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from smolpc import detect
+from smolpc.bench import conduct, lineup
+from smolpc.catalog import load_catalog
+from smolpc.console import Silent
 from smolpc.errors import GateFailed
 from smolpc.schema.bench import BenchResult
 from smolpc.schema.bench_many import TrendsReport
 from smolpc.schema.bench_report import CompareReport
-from tests.integration.conftest import Provisioned, Smolpc
+from smolpc.schema.model import Fill
+from tests.integration.conftest import Provisioned, Smolpc, run_smolpc
 from tests.sim.ollama import SimModel, SimOllama
 
 pytestmark = pytest.mark.integration
@@ -23,8 +32,6 @@ PLAYERS = "llama-bench, llamacpp:speculation=off+threads=1, llama-server:specula
 def result(
     provisioned: Provisioned, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[BenchResult, Path]:
-    from tests.integration.conftest import run_smolpc
-
     path = tmp_path_factory.mktemp("results ü") / "one.json"
     done = run_smolpc(
         "bench",
@@ -142,6 +149,18 @@ def test_a_run_once_more_with_the_same_inputs(
     assert refused.returncode == 2 and "not in the store" in refused.stderr
 
 
+def test_a_run_once_more_fetches_the_model_that_is_missing(
+    smolpc: Smolpc, provisioned: Provisioned, result: tuple[BenchResult, Path]
+) -> None:
+    _, path = result
+    model = result[0].variants[0].model
+    gone = smolpc("models.remove", model, "--force", env=provisioned.env)
+    assert gone.returncode == 0, gone.stderr
+    done = smolpc("bench.rerun", str(path), "--minutes", "0.1", env=provisioned.env)
+    assert done.returncode == 0, done.stderr
+    assert "eproduced" in done.stdout
+
+
 def test_against_ollama_the_same_bytes_answer_or_nobody_does(
     smolpc: Smolpc, provisioned: Provisioned, result: tuple[BenchResult, Path]
 ) -> None:
@@ -164,6 +183,83 @@ def test_against_ollama_the_same_bytes_answer_or_nobody_does(
         assert "another file" in refused.stdout
     gone = smolpc("bench", *short, env={**provisioned.env, "OLLAMA_HOST": "127.0.0.1:9"})
     assert gone.returncode == 3
+
+
+SERVER = "llama-server:speculation=off+threads=1"
+PROCESS = "llamacpp:speculation=off+threads=1"
+
+
+def test_four_at_once_ask_a_server_and_gaps_need_a_model_for_them(
+    smolpc: Smolpc, provisioned: Provisioned
+) -> None:
+    asked = ("--scenarios", "four-at-once,fill-in-the-middle", "--minutes", "0.2")
+    players = ("--players", f"{SERVER}, {PROCESS}")
+    done = smolpc("bench", *asked, *players, "--json", env=provisioned.env, timeout=600)
+    assert done.returncode == 0, done.stderr
+    found = msgspec.json.decode(done.stdout, type=BenchResult)
+    server, process = found.variants
+    assert (server.settings["sequences"], server.settings["context"]) == (4, 4 * 4096)
+    assert process.settings["sequences"] == 1
+    assert {one.variant for one in found.answers} == {server.name}
+    assert {one.answer_tokens for one in found.answers} == {4 * 48}
+    assert not any(one.reused_tokens for one in found.answers)
+    assert found.limits == ()  # one reading of the weights serves all four
+    notes = " ".join(found.notes)
+    assert "Four at once is not asked of in process" in notes
+    assert "Fill in the middle is not asked of" in notes
+    nobody = smolpc("bench", "--scenarios", "fill-in-the-middle", *players, env=provisioned.env)
+    assert nobody.returncode == 2
+    assert "no marks are known" in nobody.stderr
+
+
+def test_a_gap_is_filled_by_all_players(
+    provisioned: Provisioned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The small model knows no such marks; any that are single tokens show the same way."""
+    marks = Fill(prefix="<|im_start|>", suffix="<|im_end|>", middle="<|endoftext|>")
+    gap = load_catalog().scenarios["fill-in-the-middle"]
+    texts = [SERVER, PROCESS, "llama-bench:threads=1"]
+    for name, value in provisioned.env.items():
+        monkeypatch.setenv(name, value)
+    line = lineup.Lineup("", detect.host(store=provisioned.artifact, cache_dir=tmp_path))
+    line.fill = marks
+    wanted = lineup.wishes(texts)
+    found = conduct.bench(line, wanted, [gap], seconds=1, blocks=1, reporter=Silent())
+    assert len(found.answers) == 3
+    assert len({one.prompt_tokens for one in found.answers}) == 1
+    assert {one.answer_tokens for one in found.answers} == {gap.answer}
+
+
+BURN = "while True: pass"
+
+
+def test_a_load_that_starts_in_the_middle_is_flagged(provisioned: Provisioned) -> None:
+    """A busy loop on each processor, for a few blocks."""
+    done = threading.Event()
+    results: list[subprocess.CompletedProcess[str]] = []
+
+    def bench() -> None:
+        players = ("--players", f"{PROCESS}, {PROCESS}")
+        wanted = (*players, "--scenarios", "short-chat", "--minutes", "0.5", "--json")
+        results.append(run_smolpc("bench", *wanted, env=provisioned.env, timeout=600))
+        done.set()
+
+    thread = threading.Thread(target=bench)
+    thread.start()
+    done.wait(15)
+    burners = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(os.cpu_count() or 1)]
+    done.wait(8)
+    for burner in burners:
+        burner.kill()
+        burner.wait()
+    thread.join()
+    (ended,) = results
+    assert ended.returncode == 0, ended.stderr
+    found = msgspec.json.decode(ended.stdout, type=BenchResult)
+    busy = {one.block for one in found.conditions if one.other_cpu > 0.8}
+    assert busy
+    assert all("load" in one.flags for one in found.answers if one.block in busy)
+    assert any("other programs used the processor" in note for note in found.notes)
 
 
 def test_a_setting_that_does_not_exist_is_an_error(

@@ -22,6 +22,7 @@ from smolpc.runtime.interrupts import ctrl_c_noted
 from smolpc.schema.base import Value
 from smolpc.schema.running import RunSettings
 
+OVERSLEPT = 2e-4  # seconds
 MARKER = "smolpc-answered "
 
 
@@ -31,7 +32,7 @@ class Load(Value, kw_only=True):
     artifact: str
     model: str
     settings: RunSettings
-    delay: float = 0.0  # seconds added to each piece on purpose
+    slower: float = 0.0  # share of the time of each piece that is added on purpose
 
 
 class Failed(Value, kw_only=True, tag=True):
@@ -44,7 +45,7 @@ class Done(Value, kw_only=True, tag=True):
     heard: Heard | None = None
 
 
-def answer(engine: Engine, question: Question, delay: float) -> Heard:
+def answer(engine: Engine, question: Question, slower: float) -> Heard:
     """Ask, and note when each piece comes."""
     now, loaded = time.perf_counter, engine.loaded()
     started, marks = now(), list[Mark]()
@@ -54,8 +55,8 @@ def answer(engine: Engine, question: Question, delay: float) -> Heard:
         request = msgspec.structs.replace(request, reuse="off")
     stream = loaded.complete(tokens, request, ignore_end=True)
     for piece in stream:
-        if delay:
-            time.sleep(delay)
+        if slower and marks:
+            wait(slower * (now() - marks[-1].at))
         marks.append(Mark(now(), piece.tokens))
     result = stream.result
     return heard(
@@ -68,6 +69,14 @@ def answer(engine: Engine, question: Question, delay: float) -> Heard:
         accepted_tokens=result.accepted_tokens,
         notes=result.notes,
     )
+
+
+def wait(seconds: float) -> None:
+    """Wait for just this time: a sleep may take a tenth of a millisecond longer."""
+    end = time.perf_counter() + seconds
+    time.sleep(max(0.0, seconds - OVERSLEPT))
+    while time.perf_counter() < end:
+        pass
 
 
 def say(words: Done | Failed) -> None:
@@ -90,7 +99,7 @@ def main() -> None:
             for line in sys.stdin:
                 question = msgspec.json.decode(line, type=Question)
                 try:
-                    say(Done(heard=answer(engine, question, load.delay)))
+                    say(Done(heard=answer(engine, question, load.slower)))
                 except SmolpcError as error:
                     say(Failed(error=str(error)))
 

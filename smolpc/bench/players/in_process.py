@@ -27,7 +27,7 @@ class InProcess:
     ) -> None:
         self.variant = variant
         self._load = Load(
-            artifact=str(artifact), model=str(model), settings=settings, delay=variant.delay
+            artifact=str(artifact), model=str(model), settings=settings, slower=variant.slower
         )
         self._child: proc.Dialogue | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
@@ -20,6 +20,38 @@ class Mark(NamedTuple):
 def percentile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that `share` of all values do not exceed (nearest rank)."""
     return ordered[max(0, ceil(share * len(ordered)) - 1)]
+
+
+def together(answers: Sequence[Heard]) -> Heard:
+    """Answers that were asked for at the same moment, as one: what all together wrote and read in
+    the time until the last one was ready. The first token is that of who waited longest, and so
+    are the gaps."""
+    firsts = [one.first_token for one in answers if one.first_token is not None]
+    totals = [one.total for one in answers if one.total is not None]
+    if len(answers) == 1 or len(firsts) < len(answers) or len(totals) < len(answers):
+        return answers[0]
+    total, written = max(totals), sum(one.answer_tokens for one in answers)
+    read = sum(one.prompt_tokens - one.reused_tokens for one in answers)
+    writing = total - min(firsts)
+    return Heard(
+        prompt_tokens=sum(one.prompt_tokens for one in answers),
+        answer_tokens=written,
+        reused_tokens=sum(one.reused_tokens for one in answers),
+        drafted_tokens=sum(one.drafted_tokens for one in answers),
+        accepted_tokens=sum(one.accepted_tokens for one in answers),
+        first_token=max(firsts),
+        prompt=read / max(firsts) if max(firsts) > 0 else None,
+        decode=(written - 1) / writing if written > 1 and writing > 0 else None,
+        gap_p50=_most(one.gap_p50 for one in answers),
+        gap_p95=_most(one.gap_p95 for one in answers),
+        gap_p99=_most(one.gap_p99 for one in answers),
+        total=total,
+        notes=tuple(dict.fromkeys(note for one in answers for note in one.notes)),
+    )
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((one for one in values if one is not None), default=None)
 
 
 def heard(

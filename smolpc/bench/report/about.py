@@ -79,7 +79,7 @@ def player(variant: Variant) -> list[tuple[str, str]]:
             ("engine key", variant.artifact[:12]),
             ("address", variant.url),
             ("settings", ", ".join(used)),
-            ("slowed on purpose", f"{number(variant.delay)} s a token" if variant.delay else ""),
+            ("slowed on purpose", f"by {variant.slower:.0%}" if variant.slower else ""),
         )
         if text
     ]

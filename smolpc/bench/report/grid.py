@@ -51,7 +51,8 @@ class Section(Value, kw_only=True):
 
 
 def sections(result: BenchResult, columns: Sequence[Metric] = COLUMNS) -> tuple[Section, ...]:
-    """One section for each scenario, in the order of the result."""
+    """One section for each scenario that anybody answered, in the order of the result."""
+    took_part = {(one.scenario, one.variant) for one in result.answers}
     values = {(one.scenario, one.variant, one.metric): one for one in result.summaries}
     ratios = {(one.scenario, one.variant, one.metric): one for one in result.comparisons}
     return tuple(
@@ -71,11 +72,13 @@ def sections(result: BenchResult, columns: Sequence[Metric] = COLUMNS) -> tuple[
                     ),
                 )
                 for place, variant in enumerate(result.variants)
+                if (scenario.name, variant.name) in took_part
             ),
             answers=tuple(one for one in result.answers if one.scenario == scenario.name),
             limits=tuple(one for one in result.limits if one.scenario == scenario.name),
         )
         for scenario in result.scenarios
+        if any((scenario.name, variant.name) in took_part for variant in result.variants)
     )
 
 

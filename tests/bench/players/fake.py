@@ -7,17 +7,21 @@ from collections.abc import Callable, Sequence
 
 from smolpc.bench.players.protocol import Heard, Question
 from smolpc.errors import PrerequisiteError
-from smolpc.schema.bench import Variant
+from smolpc.schema.bench import Player, Variant
 
 
 class Fake:
     """`rate` gives tokens per second for the nth answer."""
 
     def __init__(
-        self, name: str, rate: Callable[[int], float] = lambda _: 100.0, noise: float = 0.01
+        self,
+        name: str,
+        rate: Callable[[int], float] = lambda _: 100.0,
+        noise: float = 0.01,
+        player: Player = "openai",
     ) -> None:
         self.variant = Variant(
-            name=name, wish=name, player="openai", model="m", model_sha256="a" * 64
+            name=name, wish=name, player=player, model="m", model_sha256="a" * 64
         )
         self.rate, self.noise, self.random = rate, noise, random.Random(name)
         self.asked: list[Question] = []

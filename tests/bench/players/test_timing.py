@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolpc.bench.players.timing import Mark, heard, percentile
+from smolpc.bench.players.timing import Mark, heard, percentile, together
 
 
 def test_an_even_stream() -> None:
@@ -37,6 +37,19 @@ def test_the_players_own_count_wins() -> None:
     """A server holds back half a character: nine pieces, ten tokens."""
     marks = [Mark(1.0 + 0.1 * n, 1) for n in range(10)]
     assert heard(0.0, marks, prompt_tokens=1, answer_tokens=11).decode == pytest.approx(10 / 0.9)
+
+
+def test_several_at_once_are_what_all_wrote_until_the_last_was_ready() -> None:
+    quick = heard(0.0, [Mark(0.5 + 0.1 * n, 1) for n in range(11)], prompt_tokens=40)
+    late = heard(0.0, [Mark(1.0 + 0.15 * n, 1) for n in range(11)], prompt_tokens=40)
+    found = together([quick, late])
+    assert (found.prompt_tokens, found.answer_tokens) == (80, 22)
+    assert found.first_token == pytest.approx(1.0)  # who waits longest
+    assert found.prompt == pytest.approx(80)
+    assert found.total == pytest.approx(2.5)
+    assert found.decode == pytest.approx(21 / 2)  # from the first word of anybody to the last
+    assert found.gap_p95 == pytest.approx(0.15)
+    assert together([quick]) == quick
 
 
 def test_nothing_came() -> None:
