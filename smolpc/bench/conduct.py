@@ -34,9 +34,11 @@ def bench(
     seed: int | None = None,
     full: bool = False,
     blocks: int = MOST_BLOCKS,
+    limits: bool = True,
     reporter: Reporter,
 ) -> BenchResult:
-    """Measure for about `seconds`, the loading of the models included.
+    """Measure for about `seconds`, the loading of the models included. `limits`: measure what is
+    possible at most, too, which takes some seconds more.
 
     Ctrl-C ends it with the blocks that are finished, once there is one. Raises Interrupted
     before that, and SmolpcError when a player cannot play.
@@ -99,8 +101,19 @@ def bench(
         notes.append("every block was disturbed: the figures are those of a busy PC")
     summaries = summary.summaries(shown, titles, names)
     record = lineup.prepared.record
-    limits = shares.shares(
-        lineup.path, record.sha256, lineup.host, scenarios, variants, shown, summaries, reporter
+    most = (
+        shares.shares(
+            lineup.path,
+            record.sha256,
+            lineup.host,
+            scenarios,
+            variants,
+            shown,
+            summaries,
+            reporter,
+        )
+        if limits
+        else ()
     )
     return BenchResult(
         id=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -118,7 +131,7 @@ def bench(
         conditions=tuple(measured.conditions),
         summaries=summaries,
         comparisons=summary.comparisons(answers, titles, names),
-        limits=limits,
+        limits=most,
         notes=(*notes, *flagged, *measured.notes),
     )
 

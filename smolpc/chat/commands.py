@@ -59,10 +59,15 @@ class Commands:
 
     def do_retry(self, _: str) -> None:
         """/retry                 answer the last question again"""
+        before = list(self.chat.turns)
         question = self.chat.forget_last()
         if not question:
             raise UsageError("there is no question yet", next_step="type one")
-        self._answer(question)
+        try:
+            self._answer(question)
+        finally:
+            if len(self.chat.turns) < len(before):  # no new answer: the old one stays
+                self.chat.turns[:] = before
 
     def do_system(self, text: str) -> None:
         """/system [TEXT|none]    show or set the system prompt"""
@@ -96,7 +101,7 @@ class Commands:
         chat = self.chat
         if text:
             found = chat.chain.resolve(text)
-            chat.model = text
+            chat.use(text)
             self._print(f"{found.name} answers from now on")
             return
         used = chat.answers[-1].model if chat.answers else chat.model

@@ -12,11 +12,12 @@ from smolpc.backends.protocol import Backend
 from smolpc.chat.options import Options
 from smolpc.schema.conversation import Conversation
 from smolpc.schema.result import RunResult
-from smolpc.schema.running import Message, Request
+from smolpc.schema.running import Message, Request, Sampling
 
 AUTO = "auto"
 Open = Callable[[int], Mapping[str, Backend]]  # tokens of context -> all backends
 Order = Callable[[str], Sequence[str]]  # model -> names of backends, best first
+Usual = Callable[[str], tuple[Sampling, tuple[str, ...]]]  # model -> its sampling, and notes
 
 
 class Screen(Protocol):
@@ -33,6 +34,7 @@ class Chat:
     """The state: messages, model, backend and options. `answers` keeps every result.
 
     `order` (None: that of `open_backends`) says who is tried when nobody chose a backend.
+    `usual` (None: the options stay) says how the tokens of a model are chosen.
     """
 
     def __init__(
@@ -44,11 +46,14 @@ class Chat:
         backend: str = AUTO,
         system: str = "",
         order: Order | None = None,
+        usual: Usual | None = None,
         options: Options | None = None,
     ) -> None:
         self.screen, self._open = screen, open_backends
         self._order = order or (lambda _: tuple(self.backends))
         self.options = options or Options()
+        self._usual = usual
+        self._given = usual(model)[0] if usual else self.options.sampling
         self.model, self.backend = model, backend
         self.system = system
         self.turns: list[Message] = []  # without the system prompt
@@ -131,6 +136,21 @@ class Chat:
             return self.turns.pop()["content"]
         return ""
 
+    def use(self, model: str) -> None:
+        """Go on with another model and its usual sampling; what was changed here stays."""
+        sampling, notes = self._usual(model) if self._usual else (self._given, ())
+        now = self.options.sampling
+        changed = {
+            name: getattr(now, name)
+            for name in Sampling.__struct_fields__
+            if getattr(now, name) != getattr(self._given, name)
+        }
+        mixed = msgspec.structs.replace(sampling, **changed)
+        self.options = msgspec.structs.replace(self.options, sampling=mixed)
+        self.model, self._given = model, sampling
+        for note in notes:
+            self.screen.aside(f"note: {note}")
+
     def reopen(self, context: int) -> None:
         """Other backends for another context; the models are loaded again when they are asked."""
         self.close()
@@ -148,7 +168,8 @@ class Chat:
         is_open = bool(turns) and turns[-1]["role"] == "user"  # nobody has answered it yet
         self.retryable = turns.pop()["content"] if is_open else ""
         self.turns = turns
-        self.model = conversation.model or self.model
+        if conversation.model and conversation.model != self.model:
+            self.use(conversation.model)
 
     def close(self) -> None:
         for backend in self.backends.values():

@@ -13,6 +13,7 @@ from smolpc.backends.protocol import Backend
 from smolpc.chat.conversation import Chat, Screen
 from smolpc.chat.options import Options
 from smolpc.console import Reporter
+from smolpc.schema.running import Sampling
 
 
 def chat(
@@ -36,11 +37,23 @@ def chat(
         return open_backends(settings.load_config(given), given, reporter)
 
     backends = open_backends(config, command_line, reporter)
-    sampling, notes = sampling_here(backends, config, names, chosen.model)
+
+    def usual(model: str) -> tuple[Sampling, tuple[str, ...]]:
+        return sampling_here(backends, config, names, model)
+
+    sampling, notes = usual(chosen.model)
     for note in notes:
         screen.aside(f"note: {note}")
     options = Options(
         sampling=msgspec.structs.replace(sampling, seed=seed),
         max_tokens=max_tokens,
     )
-    return Chat(opened, screen, model=chosen.model, order=order, system=system, options=options)
+    return Chat(
+        opened,
+        screen,
+        model=chosen.model,
+        order=order,
+        usual=usual,
+        system=system,
+        options=options,
+    )

@@ -61,9 +61,10 @@ def serve(
     import contextlib
     import os
 
-    from smolpc.serve import access, choosing, running
+    from smolpc.serve import access, choosing, ports, running
     from smolpc.serve.supervisor import supervise
 
+    ports.require(port)
     keys = access.api_keys(api_key_file, os.environ)
     warning = access.require(host, keys, insecure=insecure)
     options = {name: given[name] for name in SETTINGS}

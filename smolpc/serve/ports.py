@@ -45,18 +45,23 @@ def owner(port: int) -> str:
     return ""
 
 
-def choose(host: str, port: int) -> int:
-    """The port to listen on; 0 takes a free one.
-
-    Raises BusyError, with the holder where the system tells, when it is taken, and UsageError
-    when this machine cannot listen there.
-    """
+def require(port: int) -> None:
+    """Raise UsageError when there is no such port."""
     if not 0 <= port <= 65535:
         raise UsageError(
             f"port {port} does not exist",
             why="ports are 1 to 65535; 0 takes a free one",
             next_step="smolpc serve --port 8080",
         )
+
+
+def choose(host: str, port: int) -> int:
+    """The port to listen on; 0 takes a free one.
+
+    Raises BusyError, with the holder where the system tells, when it is taken, and UsageError
+    when this machine cannot listen there.
+    """
+    require(port)
     try:
         return _bound(host, port)
     except PermissionError as error:

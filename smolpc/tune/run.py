@@ -18,6 +18,7 @@ from smolpc.tune.race import FEWEST, CandidateFailed, Outcome, proved, race, rat
 
 PROMPT, ANSWER = (32, 512), (8, 96)  # tokens of one measurement, fewest and most
 SECONDS = 0.4  # that reading the prompt, and answering, should take in one measurement
+MOST_PAIRS = 15  # of everything together against the default
 CONTEXT = 1024  # tokens that measuring needs; the user's context would only cost memory
 
 
@@ -140,7 +141,9 @@ class Tuner:
         pairs: list[tuple[float, float]] = []
         best = apply(self.start, self.changes)
         try:
-            while len(pairs) < 15 and not proved(pairs):
+            while not proved(pairs) and len(pairs) < MOST_PAIRS:
+                if len(pairs) >= FEWEST and self.clock() >= self.ends:
+                    break
                 self.on_measured("all together")
                 before = spent(self.timing(self.start), "both")
                 pairs.append((before, spent(self.timing(best), "both")))

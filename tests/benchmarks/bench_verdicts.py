@@ -1,6 +1,6 @@
 """How often `smolpc bench` is right with a real engine: the same thing twice, and 5 % slower.
 
-    python -m tests.benchmarks.bench_verdicts [--model NAME] [--runs 20] [--seconds 75]
+    python -m tests.benchmarks.bench_verdicts [--model NAME] [--runs 20] [--seconds 100]
 
 Each run has two players in process. Half of the runs have the same one twice, and are right when
 its decode rate is "parity"; for them a third of the time is enough. In the others each token of the
@@ -34,7 +34,9 @@ ASKED = Scenario(
 
 
 def measured(lineup: Lineup, texts: list[str], seconds: float) -> BenchResult:
-    return conduct.bench(lineup, wishes(texts), [ASKED], seconds=seconds, reporter=Silent())
+    return conduct.bench(
+        lineup, wishes(texts), [ASKED], seconds=seconds, limits=False, reporter=Silent()
+    )
 
 
 def decode(result: BenchResult) -> Comparison | None:
@@ -58,7 +60,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="")
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=75, help="of a run with a slower player")
+    parser.add_argument("--seconds", type=float, default=100, help="of a run with a slower player")
     parser.add_argument("--slower", type=float, default=0.05)
     args = parser.parse_args()
     lineup = Lineup(args.model, host_for(settings.load_config().settings))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from smolpc.chat.options import Options
 from smolpc.errors import NetworkError, PrerequisiteError, TrustError, UsageError
+from smolpc.schema.running import Sampling
 from tests.chat.talk import CTRL_C, Talk
 from tests.sim.backend import SimBackend
 
@@ -135,6 +137,18 @@ def test_retry_replaces_the_last_answer() -> None:
     assert len(talk.chat.turns) == 4
 
 
+def test_a_retry_that_fails_keeps_the_old_answer() -> None:
+    backend = SimBackend()
+
+    def broken() -> str:
+        backend.fails = NetworkError("gone")
+        return "/retry"
+
+    talk = Talk("one", broken, backends=[backend])
+    assert "error: gone" in talk.err
+    assert [turn["content"] for turn in talk.chat.turns] == ["one", "You said: one"]
+
+
 def test_retry_of_the_same_words_after_a_failure_keeps_the_older_answer() -> None:
     backend = SimBackend()
 
@@ -180,6 +194,21 @@ def test_the_model_can_be_changed_and_an_unknown_one_is_refused() -> None:
     assert [model for model, _ in two.asked] == ["", "large", "large"]
     assert "error: no model huge" in talk.err
     assert "* large" in talk.out
+
+
+def test_another_model_brings_its_sampling_but_what_was_changed_stays() -> None:
+    known = {"": Sampling(top_k=10), "large": Sampling(top_k=70, min_p=0.2)}
+    two = SimBackend(digests={"large": "b" * 64})
+    talk = Talk(
+        *("one", "/settings temperature 0.9", "/model large", "two"),
+        backends=[two],
+        usual=lambda model: (known[model], ("a note",) if model else ()),
+        options=Options(sampling=known[""]),
+    )
+    first, second = (request.sampling for _, request in two.asked)
+    assert (first.top_k, second.top_k) == (10, 70)
+    assert (second.min_p, second.temperature) == (0.2, 0.9)
+    assert "note: a note" in talk.err
 
 
 def test_settings_are_shown_changed_and_refused() -> None:

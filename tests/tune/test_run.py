@@ -12,8 +12,9 @@ import pytest
 from smolpc.runtime.measuring import NotMeasured, Timing
 from smolpc.schema.fit import FitSettings
 from smolpc.schema.running import RunSettings
+from smolpc.schema.tuning import TunedValue
 from smolpc.tune.candidates import Goal, Group, apply
-from smolpc.tune.race import CandidateFailed
+from smolpc.tune.race import FEWEST, CandidateFailed
 from smolpc.tune.run import Tuner, spent
 
 START = RunSettings(memory=FitSettings(context=4096), threads=4)
@@ -110,6 +111,25 @@ def test_it_ends_in_time() -> None:
         one.warm_up()
         list(one.run(GROUPS))
         assert engine.now <= seconds + 3 * one.typical("both")
+
+
+def test_everything_together_ends_in_time_too() -> None:
+    """Nothing is proved by the pairs, so only the time ends them."""
+
+    def rates(settings: RunSettings) -> tuple[float, float]:
+        return 300.0, 45.0
+
+    engine: Any = Engine(rates, 1)
+    one = Tuner(engine, START, seconds=0, seed=1, clock=lambda: engine.now)
+    one.warm_up()
+    one.values += [
+        TunedValue(setting=name, value=value, rate="decode", gain=0.1)
+        for name, value in (("threads", 2), ("ubatch", 256))
+    ]
+    began = engine.now
+    (step,) = one.run([])
+    assert step.group == "all together"
+    assert engine.now - began <= 2 * (FEWEST + 1) * one.typical("both")
 
 
 def test_a_default_that_does_not_run_is_an_error() -> None:

@@ -66,8 +66,9 @@ def after_prompt(before: Held, kept: int, wanted: Sequence[int]) -> Held:
 
 
 def batches(count: int, most: int) -> Iterator[int]:
-    """Sizes of the batches for `count` prompt tokens: `most` each, and no small one at the
-    end, which would be rounded in another way."""
+    """Sizes of the batches for `count` prompt tokens: at most `most` each, in whole groups of
+    ROWS, and no small one at the end, which would be rounded in another way."""
+    most -= most % ROWS if most > ROWS else 0
     while count > most:
         size = most - ROWS if count - most < ROWS and most >= 2 * ROWS else most
         yield size

@@ -82,6 +82,8 @@ def test_batches_are_all_of_the_prompt_and_none_is_small(count: int, most: int) 
     assert all(0 < size <= most for size in sizes)
     if count >= ROWS and most >= 2 * ROWS:
         assert min(sizes) >= ROWS
+    if most > ROWS:  # the same groups of rows, wherever a prompt goes on
+        assert all(size % ROWS == 0 for size in sizes[:-1])
 
 
 def test_exact_reuse_does_reuse() -> None:
