@@ -26,11 +26,17 @@ def _usage(parse: Callable[[], None], argv: list[str]) -> None:
         raise Exit(code=wrong.code) from error
 
 
+def is_command(word: str) -> bool:
+    """Whether the word names a command, also a group with one of its own (`bench`)."""
+    names = namespace.task_names
+    return word in names or any(word in others for others in names.values())
+
+
 def spelled_out(argv: list[str]) -> list[str]:
     """`models.pull NAME` as `models.pull --name NAME`, wherever the name stands: invoke itself
     knows positional arguments only where they are required."""
     for flag in ("--help", "-h"):  # `smolpc run --help` is `smolpc --help run`
-        if len(argv) > 1 and flag in argv[1:] and argv[0] in namespace.task_names:
+        if len(argv) > 1 and flag in argv[1:] and is_command(argv[0]):
             return ["--help", argv[0]]
     full: list[str] = []
     firsts, valued = list[str](), set[str]()  # of the task that the words belong to
@@ -42,7 +48,7 @@ def spelled_out(argv: list[str]) -> list[str]:
             is_value = word in valued
             given = word.partition("=")[0].removeprefix("--")
             firsts = [name for name in firsts if name != given]
-        elif word in namespace.task_names:
+        elif is_command(word):
             task = namespace[word]
             firsts = getattr(task.body, "first", "").split()
             options = inspect.signature(task.body).parameters.values()

@@ -196,6 +196,8 @@ def test_a_first_argument_needs_no_flag() -> None:
     spelled = ["bench.compare", "--strict", "--base", "a", "--fail-if", "x", "--new", "b"]
     assert spelled_out(two) == spelled
     assert spelled_out(["bench.compare", "--base=a", "b"])[-2:] == ["--new", "b"]
+    assert spelled_out(["bench", "x", "--full"]) == ["bench", "--model", "x", "--full"]
+    assert spelled_out(["bench", "--help"]) == ["--help", "bench"]
     assert spelled_out(["models.verify", "models.list"]) == ["models.verify", "models.list"]
     assert spelled_out(["run", "--prompt", "x"]) == ["run", "--prompt", "x"]
     assert spelled_out(["run", "what?"]) == ["run", "--prompt", "what?"]
