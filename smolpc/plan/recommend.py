@@ -6,8 +6,8 @@ parameters is worth about as much as half the waiting, once waiting is felt.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
 from math import log2, sqrt
 
 from smolpc.console import human_bytes
@@ -187,18 +187,27 @@ def _choices(
     cpu, *gpus = zip(here.devices, here.readers, strict=True)
     groups = [[], *([gpu] for gpu in gpus), *([gpus] if len(gpus) > 1 else [])]
     for group in groups:
+        placed = functools.partial(
+            best,
+            shape,
+            [cpu[0], *(device for device, _ in group)],
+            wish_context=min(WISHED_CONTEXT[purpose], trained),
+            min_context=min(USEFUL_CONTEXT, trained),
+        )
         slow = any(reader.rate <= cpu[1].rate for _, reader in group)
-        parts = (*SHARES, None) if slow else (None,)
-        for part, spare in product(parts, (True, False) if group else (True,)):
-            choice = best(
-                shape,
-                [cpu[0], *(device for device, _ in group)],
-                wish_context=min(WISHED_CONTEXT[purpose], trained),
-                min_context=min(USEFUL_CONTEXT, trained),
-                gpu_layers=None if part is None else max(1, int(part * len(shape.layers))),
-                spare=spare,
-            )
-            yield choice, _rate(shape, choice, cpu[1], [reader for _, reader in group], speeds)
+        for part in (*SHARES, None) if slow else (None,):
+            layers = None if part is None else max(1, int(part * len(shape.layers)))
+            choices = [placed(gpu_layers=layers)]
+            if group and choices[0].verdict == "fits" and not _all_on_gpu(shape, choices[0]):
+                choices.append(placed(gpu_layers=layers, spare=False))
+            for choice in choices:
+                readers = [reader for _, reader in group]
+                yield choice, _rate(shape, choice, cpu[1], readers, speeds)
+
+
+def _all_on_gpu(shape: Shape, choice: Choice) -> bool:
+    used = choice.estimate.settings
+    return used.gpu_layers > len(shape.layers) and not used.cpu_experts
 
 
 def _rate(
