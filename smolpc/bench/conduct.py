@@ -22,7 +22,7 @@ from smolpc.runtime import memory
 from smolpc.schema.bench import BenchResult, Scenario
 from smolpc.schema.tuning import fingerprint
 
-MOST_BLOCKS = 60
+MOST_BLOCKS = 300
 
 
 def bench(
@@ -33,12 +33,13 @@ def bench(
     seconds: float,
     seed: int | None = None,
     full: bool = False,
+    pinned: Sequence[int] = (),
     blocks: int = MOST_BLOCKS,
     limits: bool = True,
     reporter: Reporter,
 ) -> BenchResult:
     """Measure for about `seconds`, the loading of the models included. `limits`: measure what is
-    possible at most, too, which takes some seconds more.
+    possible at most, too, which takes some seconds more. `pinned` is only written down.
 
     Ctrl-C ends it with the blocks that are finished, once there is one. Raises Interrupted
     before that, and SmolpcError when a player cannot play.
@@ -122,6 +123,7 @@ def bench(
         seconds=round(time.monotonic() - began, 1),
         seed=seed,
         full=full,
+        pinned=tuple(pinned),
         host=lineup.host,
         fingerprint=fingerprint(lineup.host),
         scenarios=tuple(scenarios),

@@ -36,6 +36,7 @@ def again(
         seconds=seconds,
         seed=old.seed,
         full=old.full,
+        pinned=old.pinned,
         reporter=reporter,
     )
     named = _named(new, old.variants)

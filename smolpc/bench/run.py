@@ -9,7 +9,7 @@ from contextlib import ExitStack, nullcontext
 
 import psutil
 
-from smolpc.bench import machine, scenarios
+from smolpc.bench import machine, pinning, scenarios
 from smolpc.bench.gpus import Gpus
 from smolpc.bench.players.protocol import Heard, Player, Question
 from smolpc.bench.players.timing import together as all_as_one
@@ -54,7 +54,7 @@ class Runner:
         self.depths: dict[str, int] = {}  # prompt tokens of a scenario, once somebody read it
         self.loads: dict[str, float] = {}  # seconds that opening took
         self.began = time.perf_counter()
-        self._processors = max(1, int(psutil.cpu_count() or 1))
+        self._processors = pinning.allowed()
         self._stack = ExitStack()
         self._gpus = Gpus()
         self._open: set[str] = set()

@@ -33,6 +33,7 @@ MINUTES = 2.0
         "minutes": f"how long to measure (default: {MINUTES:g})",
         "full": "all scenarios, also those that take long",
         "seed": "of the order of the measurements (default: another one each time)",
+        "pin": "only on these processors, such as 0-3,6 (not on macOS)",
         "save": "also write the result to this file",
     },
     events=True,
@@ -46,12 +47,13 @@ def bench(
     minutes: str = "",
     full: bool = False,
     seed: int = -1,
+    pin: str = "",
     save: str = "",
     json: bool = False,
 ) -> None:
     """Measure how fast models answer here, in turns, and compare."""
     from smolpc import settings
-    from smolpc.bench import conduct, lineup, results
+    from smolpc.bench import conduct, lineup, pinning, results
     from smolpc.bench.report import tables
     from smolpc.bench.scenarios import chosen
     from smolpc.cli.durations import seconds_of
@@ -62,16 +64,20 @@ def bench(
     known = catalog_for(config).scenarios
     wanted = chosen(known.values(), _names(scenarios), full=full)
     wishes = lineup.wishes([vs, "llamacpp"] if vs else _names(players) or lineup.USUAL)
-    line = lineup.Lineup(model, host_for(config))
-    result = conduct.bench(
-        line,
-        wishes,
-        wanted,
-        seconds=seconds_of(minutes, MINUTES, "smolpc bench"),
-        seed=None if seed < 0 else seed,
-        full=full,
-        reporter=console.reporter,
-    )
+    seconds = seconds_of(minutes, MINUTES, "smolpc bench")
+    pinned = pinning.processors_in(pin)
+    with pinning.pinned(pinned):
+        line = lineup.Lineup(model, host_for(config))
+        result = conduct.bench(
+            line,
+            wishes,
+            wanted,
+            seconds=seconds,
+            seed=None if seed < 0 else seed,
+            full=full,
+            pinned=pinned,
+            reporter=console.reporter,
+        )
     path = results.keep(line.store, result)
     if save:
         path = user_path(save)
@@ -142,7 +148,7 @@ def compare(
 def rerun(console: Console, result: str = "last", minutes: str = "", json: bool = False) -> None:
     """Measure a kept result once more with the same inputs, and say how well it is reproduced."""
     from smolpc import settings
-    from smolpc.bench import lineup, results
+    from smolpc.bench import lineup, pinning, results
     from smolpc.bench import rerun as reruns
     from smolpc.cli.durations import seconds_of
     from smolpc.provision.target import host_for
@@ -151,9 +157,10 @@ def rerun(console: Console, result: str = "last", minutes: str = "", json: bool 
     store, config = _store(), settings.load_config().settings
     old = results.read(store, result)
     model = reruns.model_of(old, store, config, console.reporter)
-    line = lineup.Lineup(model, host_for(config))
     seconds = seconds_of(minutes, MINUTES, "smolpc bench.rerun")
-    new, found, notes = reruns.again(old, line, seconds=seconds, reporter=console.reporter)
+    with pinning.pinned(old.pinned):
+        line = lineup.Lineup(model, host_for(config))
+        new, found, notes = reruns.again(old, line, seconds=seconds, reporter=console.reporter)
     results.keep(line.store, new)
     if json:
         console.emit(CompareReport(base=old.id, new=new.id, comparisons=found, notes=notes))

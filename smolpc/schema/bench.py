@@ -188,6 +188,7 @@ class BenchResult(Value, kw_only=True):
     seconds: float
     seed: int  # of the order within the blocks
     full: bool = False
+    pinned: tuple[int, ...] = ()  # the processors that were used; (): all
     host: Host
     fingerprint: str  # of everything about the machine that makes a model faster or slower
     scenarios: tuple[Scenario, ...]
