@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -11,14 +12,15 @@ from smolpc.bench.report import about, words
 from smolpc.bench.report.figures import LOOKS, UNKNOWN, clean, heading, number, share, short
 from smolpc.bench.report.grid import COLUMNS, Row, sections
 from smolpc.console import Console
-from smolpc.schema.bench import Answer, BenchResult
+from smolpc.schema.bench import Answer, BenchResult, Limit, Metric
 
 LONGEST = 34  # characters of a name in a table
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute what begins so
 
 
 def show(console: Console, result: BenchResult) -> None:
-    """A table for each scenario, the sentence, and what the reader must know."""
+    """The sentence, a table for each scenario, and what the reader must know."""
+    console.print(f"{words.headline(result)}\n")
     for section in sections(result):
         console.print(f"{clean(section.scenario.title)}: {clean(section.scenario.about)}")
         console.table(
@@ -29,17 +31,27 @@ def show(console: Console, result: BenchResult) -> None:
             ],
             below=[_below(row) for row in section.rows],
         )
-        for one in section.limits:
-            console.print(
-                f"  {short(one.variant, LONGEST)}: {LOOKS[one.metric].title} reaches"
-                f" {share(one.share)} of what this machine can do"
-                f" ({number(one.limit * LOOKS[one.metric].scale)} {LOOKS[one.metric].unit}),"
-                f" held back by {clean(one.held_back_by)}"
-            )
+        for line in _limits(section.limits):
+            console.print(f"  {line}")
         console.print()
-    console.print(words.headline(result))
     for note in [*about.noise(result), *result.notes]:
         console.print(f"note: {clean(note)}")
+
+
+def _limits(limits: Sequence[Limit]) -> Iterator[str]:
+    """How near each program comes to what is possible: a line for each metric and each thing that
+    holds it back."""
+    groups: dict[tuple[Metric, str], list[Limit]] = {}
+    for one in limits:
+        groups.setdefault((one.metric, one.held_back_by), []).append(one)
+    for (metric, by), found in groups.items():
+        look = LOOKS[metric]
+        most = max(one.limit for one in found) * look.scale
+        shares = ", ".join(f"{share(one.share)} {short(one.variant, LONGEST)}" for one in found)
+        yield (
+            f"{look.title}: of what this PC can do at most ({number(most)} {look.unit})"
+            f" {shares}; held back by {clean(by)}"
+        )
 
 
 def _below(row: Row) -> str:

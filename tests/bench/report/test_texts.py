@@ -72,6 +72,7 @@ def test_any_result_can_be_written(found: BenchResult) -> None:
 
 def test_a_terminal_gets_a_table_for_each_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(result(notes=["Ollama cut the prompt"]), capsys)
+    assert text.startswith("On this PC ")  # what a teacher reads comes first
     assert text.count("first token (s)") == 2
     assert re.search(r"Ollama +0\.0672 +700 +46\.9 +27\.7 +511\n", text)
     assert "decode 0.78 × (0.76 to 0.82) worse" in text
