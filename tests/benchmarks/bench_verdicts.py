@@ -1,6 +1,6 @@
 """How often `smolpc bench` is right with a real engine: the same thing twice, and 5 % slower.
 
-    python -m tests.benchmarks.bench_verdicts [--model NAME] [--runs 20] [--seconds 100]
+    python -m tests.benchmarks.bench_verdicts [--model NAME] [--runs 20] [--seconds 80]
 
 Each run has two players in process. Half of the runs have the same one twice, and are right when
 its decode rate is "parity"; for them a third of the time is enough. In the others each token of the
@@ -29,7 +29,7 @@ ASKED = Scenario(
     about="A few words are continued.",
     prompt="The sky is blue because",
     raw=True,
-    answer=192,
+    answer=128,
 )
 
 
@@ -60,7 +60,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="")
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=100, help="of a run with a slower player")
+    parser.add_argument("--seconds", type=float, default=80, help="of a run with a slower player")
     parser.add_argument("--slower", type=float, default=0.05)
     args = parser.parse_args()
     lineup = Lineup(args.model, host_for(settings.load_config().settings))
