@@ -14,6 +14,7 @@ SPACE = r"No space left on device|Disk quota exceeded|There is not enough space 
 CUDA_HOST = (
     r"unsupported GNU version|unsupported clang version|unsupported Microsoft Visual Studio version"
 )
+CUBLAS = r"CUDA::cublas\w*\s+but the target was not found"
 SPIRV = r'package configuration file provided by "SPIRV-Headers"'
 OLD_VULKAN = r"is not a member of .?vk\b|no (type|member) named '\w+' in namespace 'vk'"
 NO_COMPILER = (
@@ -43,6 +44,14 @@ CAUSES: tuple[tuple[str, type[SmolpcError], str, str, str], ...] = (
         "nvcc works with older host compilers only",
         "install an older g++ (for example: sudo apt-get install g++-12), put it first on PATH,"
         " then: smolpc setup",
+    ),
+    (
+        CUBLAS,
+        PrerequisiteError,
+        "the CUDA toolkit has no cuBLAS",
+        "the CUDA backend is linked with it",
+        "install the whole toolkit (Debian: sudo apt-get install nvidia-cuda-toolkit; NVIDIA's own"
+        " packages: libcublas-dev beside cuda-nvcc), then: smolpc setup",
     ),
     (
         SPIRV,

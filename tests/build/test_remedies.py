@@ -21,6 +21,11 @@ from smolpc.errors import SmolpcError
             3,
             "spirv-headers",
         ),
+        (
+            'Target "ggml-cuda" links to:\n\n    CUDA::cublas\n\n  but the target was not found.',
+            3,
+            "libcublas-dev",
+        ),
         ("error: ‘LayerSettingEXT’ is not a member of ‘vk’", 3, "VULKAN_SDK"),
         ("error: no type named 'LayerSettingEXT' in namespace 'vk'", 3, "VULKAN_SDK"),
         ("x.cpp:1:1: error: expected ';'", 7, "read the log"),
