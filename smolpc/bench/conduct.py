@@ -13,13 +13,10 @@ import psutil
 import smolpc
 from smolpc.bench import drift, schedule, shares, summary
 from smolpc.bench.lineup import Lineup, Wish
-from smolpc.bench.players.in_process import InProcess
-from smolpc.bench.players.servers import OwnServer
 from smolpc.bench.run import Runner
 from smolpc.console import Reporter
 from smolpc.errors import Interrupted, UsageError
-from smolpc.runtime import memory
-from smolpc.schema.bench import BenchResult, Scenario
+from smolpc.schema.bench import BenchResult, Limit, Scenario
 from smolpc.schema.tuning import fingerprint
 
 MOST_BLOCKS = 300
@@ -50,9 +47,7 @@ def bench(
     players = lineup.players(wanted)
     names = [player.variant.name for player in players]
     titles = [one.name for one in scenarios]
-    need = memory.needed(lineup.path, lineup.memory)
-    loaded = sum(isinstance(one, InProcess | OwnServer) for one in players)
-    together = loaded * need < psutil.virtual_memory().available
+    together = lineup.needed < psutil.virtual_memory().available
 
     def left() -> float:
         return seconds - (time.monotonic() - began)
@@ -65,7 +60,7 @@ def bench(
             scenarios,
             context=lineup.context,
             together=together,
-            fill=lineup.fill,
+            fills=lineup.fills(players),
         ) as runner,
         reporter.task("Measure", total=seconds, unit="s") as task,
     ):
@@ -101,21 +96,11 @@ def bench(
         shown = tuple(msgspec.structs.replace(one, flags=()) for one in answers)
         notes.append("every block was disturbed: the figures are those of a busy PC")
     summaries = summary.summaries(shown, titles, names)
-    record = lineup.prepared.record
-    most = (
-        shares.shares(
-            lineup.path,
-            record.sha256,
-            lineup.host,
-            scenarios,
-            variants,
-            shown,
-            summaries,
-            reporter,
+    most: list[Limit] = []
+    for sha256, path in lineup.files().items() if limits else ():
+        most += shares.shares(
+            path, sha256, lineup.host, scenarios, variants, shown, summaries, reporter
         )
-        if limits
-        else ()
-    )
     return BenchResult(
         id=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created=created.isoformat(timespec="seconds"),
@@ -133,7 +118,7 @@ def bench(
         conditions=tuple(measured.conditions),
         summaries=summaries,
         comparisons=summary.comparisons(answers, titles, names),
-        limits=most,
+        limits=tuple(most),
         notes=(*notes, *flagged, *measured.notes),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,11 +21,11 @@ from smolpc.models import lookup, storage
 from smolpc.provision import running
 from smolpc.provision.running import Prepared
 from smolpc.provision.target import catalog_for
-from smolpc.schema.artifact import Artifact
+from smolpc.runtime import memory
+from smolpc.schema.artifact import Artifact, ModelRecord
 from smolpc.schema.base import Value
 from smolpc.schema.bench import Player as Kind
 from smolpc.schema.bench import Variant
-from smolpc.schema.fit import FitSettings
 from smolpc.schema.host import Host
 from smolpc.schema.model import Fill
 from smolpc.schema.running import RunSettings
@@ -86,33 +86,59 @@ def wishes(texts: Sequence[str]) -> tuple[Wish, ...]:
     )
 
 
-class Lineup:
-    """Makes players of wishes for one stored model on this machine."""
+@dataclass(frozen=True)
+class Subject:
+    """A stored model, whose file was not changed."""
 
-    def __init__(self, model: str, host: Host) -> None:
-        self.prepared = running.prepare({"model": model} if model else {})
-        self.host = host
-        self.store = Store(self.prepared.settings.store_path)
-        record = self.prepared.record
-        self.path = storage.path_of(self.store.models, record)
-        storage.ensure_unchanged(record, self.path)
-        self.context = CONTEXT
-        self.parallel = 1  # answers at a time that our own server must give
+    prepared: Prepared
+    path: Path
 
     @property
-    def memory(self) -> FitSettings:
-        """What the largest of our own players takes, in the context of a measurement."""
-        return self._running(Wish(text="", kind="llama-server")).settings.memory
+    def record(self) -> ModelRecord:
+        return self.prepared.record
 
-    @cached_property
-    def fill(self) -> Fill | None:
-        """How the model is asked to fill a gap, where a manifest says it of this file."""
-        known = catalog_for(self.prepared.settings).models.values()
-        digest = self.prepared.record.sha256
-        return next((one.fill for one in known if one.fill and one.file.sha256 == digest), None)
+
+class Lineup:
+    """Makes players of wishes on this machine. They run the stored `model` ("": that of the last
+    setup), or the one that their wish names (`model=NAME`)."""
+
+    def __init__(self, model: str, host: Host) -> None:
+        self.host = host
+        self.model = model
+        self._subjects: dict[str, Subject] = {}  # by the name that was asked for
+        self.store = Store(self.subject().prepared.settings.store_path)
+        self.context = CONTEXT
+        self.parallel = 1  # answers at a time that our own server must give
+        self.needed = 0  # bytes that the players of the last `players` take together
+
+    def subject(self, one: Wish | None = None) -> Subject:
+        """The model that this wish is about. Raises UsageError for one that is not here, TrustError
+        for changed bytes."""
+        name = one.changes.get("model", self.model) if one else self.model
+        if name not in self._subjects:
+            prepared = running.prepare({"model": name} if name else {})
+            store = Store(prepared.settings.store_path)
+            path = storage.path_of(store.models, prepared.record)
+            storage.ensure_unchanged(prepared.record, path)
+            self._subjects[name] = Subject(prepared, path)
+        return self._subjects[name]
+
+    def files(self) -> dict[str, Path]:
+        """The files of all models that were asked for, by digest."""
+        return {one.record.sha256: one.path for one in self._subjects.values()}
+
+    def fills(self, players: Sequence[Player]) -> dict[str, Fill]:
+        """How players are asked to fill a gap, by name, where a manifest says it of their file. Of
+        a server that does not tell its file, that of the model here is taken."""
+        known = catalog_for(self.subject().prepared.settings).models.values()
+        marks = {one.file.sha256: one.fill for one in known if one.fill is not None}
+        own = self.subject().record.sha256
+        found = {one.variant.name: marks.get(one.variant.model_sha256 or own) for one in players}
+        return {name: fill for name, fill in found.items() if fill is not None}
 
     def players(self, wanted: Sequence[Wish]) -> list[Player]:
         """Raises UsageError, PrerequisiteError or TrustError for one that cannot play."""
+        self.needed = 0
         return [self._player(one) for one in wanted]
 
     def _player(self, one: Wish) -> Player:
@@ -121,30 +147,31 @@ class Lineup:
         if one.kind == "ollama":
             return self._ollama(one)
         folder, artifact = self._artifact(one.changes.get("artifact", ""))
-        chosen = self._running(one)
+        chosen, path = self._running(one), self.subject(one).path
         settings = chosen.settings
         variant = self._variant(one, one.kind, TITLES[one.kind], chosen=chosen, artifact=artifact)
-        if one.kind == "llamacpp":
-            return InProcess(variant, folder, self.path, settings)
         if one.kind == "llama-bench":
-            return LlamaBench(variant, _program(folder, "llama-bench"), self.path, settings)
+            return LlamaBench(variant, _program(folder, "llama-bench"), path, settings)
+        self.needed += memory.needed(path, settings.memory)
+        if one.kind == "llamacpp":
+            return InProcess(variant, folder, path, settings)
         program = _program(folder, "llama-server")
-        served = ServedModel(name=variant.model, path=self.path, settings=settings)
+        served = ServedModel(name=variant.model, path=path, settings=settings)
         return OwnServer(variant, lambda: LlamaServer(program, [*for_one(served), *common()]))
 
     def _running(self, one: Wish) -> Running:
         """The settings that `run` would use with these changes, in a context that leaves room for
         the other players."""
         changes = {name: value for name, value in one.changes.items() if name not in OWN}
-        prepared: Prepared = running.prepare({"model": self.prepared.record.name, **changes})
+        prepared = running.prepare({**changes, "model": self.subject(one).record.name})
         found = running.explain(prepared, self.host).running
-        memory = found.settings.memory
-        if memory.context > self.context and "context" not in changes:
-            memory = msgspec.structs.replace(memory, context=self.context)
+        fit = found.settings.memory
+        if fit.context > self.context and "context" not in changes:
+            fit = msgspec.structs.replace(fit, context=self.context)
         if one.kind == "llama-server" and self.parallel > 1:  # each answer gets the whole context
-            whole = memory.context * self.parallel
-            memory = msgspec.structs.replace(memory, sequences=self.parallel, context=whole)
-        settings: RunSettings = msgspec.structs.replace(found.settings, memory=memory)
+            whole = fit.context * self.parallel
+            fit = msgspec.structs.replace(fit, sequences=self.parallel, context=whole)
+        settings: RunSettings = msgspec.structs.replace(found.settings, memory=fit)
         return msgspec.structs.replace(found, settings=settings)
 
     def _artifact(self, key: str) -> tuple[Path, Artifact]:
@@ -169,7 +196,7 @@ class Lineup:
     ) -> Variant:
         parts = [f"{name} {value}" for name, value in one.changes.items()]
         parts += [f"no. {one.again + 1}"] * bool(one.again)
-        record = self.prepared.record
+        record = self.subject(one).record
         own = kind not in ("openai", "ollama")
         return Variant(
             name=", ".join([title, *parts]),
@@ -187,10 +214,11 @@ class Lineup:
 
     def _ollama(self, one: Wish) -> Player:
         """Raises TrustError when Ollama's file is another one: that would compare files."""
-        record = self.prepared.record
-        known = catalog_for(self.prepared.settings).models.values()
+        prepared = self.subject(one).prepared
+        record = prepared.record
+        known = catalog_for(prepared.settings).models.values()
         names = lookup.names_of(record.name, record.sha256, known)
-        backend = OllamaBackend(other_names=lambda _: (*self.prepared.names, *names))
+        backend = OllamaBackend(other_names=lambda _: (*prepared.names, *names))
         problem = backend.available()
         if problem is not None:
             raise PrerequisiteError(

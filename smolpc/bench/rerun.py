@@ -51,29 +51,36 @@ def model_of(old: BenchResult, store: Store, settings: Settings, reporter: Repor
     """
     if not old.variants:
         raise UsageError(f"the result {old.id} is empty", next_step="smolpc bench")
-    own = next((one for one in old.variants if one.artifact), old.variants[0])
-    if lookup.installed(store.models, own.model) is not None:
-        return own.model
+    own = [one for one in old.variants if one.artifact] or [old.variants[0]]
+    here = {one.name: _here(one, store, settings, reporter) for one in own}
+    usual = [one for one in own if "model" not in lineup.wish(one.wish or one.player).changes]
+    return here[(usual or own)[0].name]
+
+
+def _here(variant: Variant, store: Store, settings: Settings, reporter: Reporter) -> str:
+    """The name in the store of the model that this variant ran."""
+    if lookup.installed(store.models, variant.model) is not None:
+        return variant.model
     known = catalog_for(settings).models.values()
-    manifest = next((one for one in known if one.file.sha256 == own.model_sha256), None)
+    manifest = next((one for one in known if one.file.sha256 == variant.model_sha256), None)
     if manifest is None:
         raise UsageError(
-            f"the model {own.model} is not here, and no manifest has its file",
-            why=f"its sha256 is {own.model_sha256[:16]}",
+            f"the model {variant.model} is not here, and no manifest has its file",
+            why=f"its sha256 is {variant.model_sha256[:16]}",
             next_step="smolpc models.add FILE-OR-ADDRESS   (then pull it, and try again)",
         )
     return download.pull(manifest, store, settings, reporter=reporter).name
 
 
 def _wish(variant: Variant, line: Lineup) -> Wish:
-    record = line.prepared.record
+    wish = lineup.wish(variant.wish or variant.player)
+    record = line.subject(wish).record
     if variant.model_sha256 and variant.model_sha256 != record.sha256:
         raise TrustError(
             f"{record.name} is another file than the one that was measured",
             why=f"{variant.name} ran {variant.model} with sha256 {variant.model_sha256[:16]}",
             next_step=f"smolpc models.pull {variant.model}",
         )
-    wish = lineup.wish(variant.wish or variant.player)
     if not variant.artifact or "artifact" in wish.changes:
         return wish
     if variant.artifact not in artifacts.keys(line.store):

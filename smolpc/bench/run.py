@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 
@@ -33,8 +33,8 @@ class Measured:
 
 class Runner:
     """Takes turns. `together`: all players fit into memory at a time; else each is opened for
-    its turn. `context`: tokens, for texts that fill a share of it. `fill`: how the model is asked
-    to fill a gap."""
+    its turn. `context`: tokens, for texts that fill a share of it. `fills`: how
+    a player is asked to fill a gap, by its name."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class Runner:
         *,
         context: int,
         together: bool = True,
-        fill: Fill | None = None,
+        fills: Mapping[str, Fill] | None = None,
         on_answer: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.players = {player.variant.name: player for player in players}
         self.scenarios = {one.name: one for one in wanted}
         self.together, self.context, self.on_answer = together, context, on_answer
-        self.fill = fill
+        self.fills = fills or {}
         self.measured = Measured()
         self.depths: dict[str, int] = {}  # prompt tokens of a scenario, once somebody read it
         self.loads: dict[str, float] = {}  # seconds that opening took
@@ -75,7 +75,7 @@ class Runner:
     def why_not(self, scenario: str, variant: str) -> str:
         """Why this one does not take part in that scenario; "" when it does."""
         player = self.players[variant].variant.player
-        return scenarios.why_not(self.scenarios[scenario], player, fills=self.fill is not None)
+        return scenarios.why_not(self.scenarios[scenario], player, fills=variant in self.fills)
 
     @property
     def now(self) -> float:
@@ -122,6 +122,7 @@ class Runner:
             self._ask(variant, scenario, block, answer=1)
         player = self.players[variant]
         self._ready(variant)
+        self._settle()
         at = self.now
         own = bool(player.pids)
         with (
@@ -157,14 +158,13 @@ class Runner:
         questions = [
             Question(
                 request=scenarios.request(
-                    scenario, number + place * NEXT_ASKER, filler, answer, self.fill
+                    scenario, number + place * NEXT_ASKER, filler, answer, self.fills.get(variant)
                 ),
                 warm=scenario.warm,
                 depth=depth,
             )
             for place in range(scenario.parallel)
         ]
-        self._settle()
         player = self.players[variant]
         if len(questions) == 1:
             return player.answer(questions[0])

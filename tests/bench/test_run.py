@@ -29,9 +29,9 @@ def runner(
     *players: Fake,
     scenarios: tuple[Scenario, ...] = (CHAT,),
     together: bool = True,
-    fill: Fill | None = None,
+    fills: dict[str, Fill] | None = None,
 ) -> Runner:
-    return Runner(players, scenarios, context=4096, together=together, fill=fill)
+    return Runner(players, scenarios, context=4096, together=together, fills=fills)
 
 
 def one_block(made: Runner, number: int = 0) -> None:
@@ -121,6 +121,6 @@ def test_who_does_not_take_part_is_not_asked() -> None:
 
 def test_a_gap_is_filled_with_the_marks_of_the_model() -> None:
     one = Fake("one")
-    with runner(one, scenarios=(GAP,), fill=FILL) as made:
+    with runner(one, scenarios=(GAP,), fills={"one": FILL}) as made:
         one_block(made)
     assert one.asked[0].request.prompt.startswith("<P># ")

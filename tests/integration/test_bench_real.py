@@ -20,6 +20,7 @@ from smolpc.schema.bench import BenchResult
 from smolpc.schema.bench_many import TrendsReport
 from smolpc.schema.bench_report import CompareReport
 from smolpc.schema.model import Fill
+from tests.integration import window_model
 from tests.integration.conftest import Provisioned, Smolpc, run_smolpc
 from tests.sim.ollama import SimModel, SimOllama
 
@@ -222,12 +223,35 @@ def test_a_gap_is_filled_by_all_players(
     for name, value in provisioned.env.items():
         monkeypatch.setenv(name, value)
     line = lineup.Lineup("", detect.host(store=provisioned.artifact, cache_dir=tmp_path))
-    line.fill = marks
+    monkeypatch.setattr(line, "fills", lambda all_: {one.variant.name: marks for one in all_})
     wanted = lineup.wishes(texts)
     found = conduct.bench(line, wanted, [gap], seconds=1, blocks=1, reporter=Silent())
     assert len(found.answers) == 3
     assert len({one.prompt_tokens for one in found.answers}) == 1
     assert {one.answer_tokens for one in found.answers} == {gap.answer}
+
+
+def test_two_models_answer_in_turns(
+    smolpc: Smolpc, provisioned: Provisioned, tmp_path: Path
+) -> None:
+    path = window_model.write(tmp_path / "window.gguf", provisioned.model)
+    env = {**provisioned.env, "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    assert smolpc("models.add", str(path), env=env).returncode == 0
+    assert smolpc("models.pull", "window", env=env).returncode == 0
+    players = f"{PROCESS}, {PROCESS}+model=window"
+    asked = ("--scenarios", "code-completion", "--players", players, "--minutes", "0.2")
+    saved = tmp_path / "two.json"
+    done = smolpc("bench", *asked, "--save", str(saved), "--json", env=env, timeout=600)
+    assert done.returncode == 0, done.stderr
+    found = msgspec.json.decode(done.stdout, type=BenchResult)
+    small, window = found.variants
+    assert (window.model, window.player) == ("window", "llamacpp")
+    assert window.model_sha256 != small.model_sha256
+    assert {one.variant for one in found.answers} == {small.name, window.name}
+    assert {one.variant for one in found.limits} == {small.name, window.name}
+    again = smolpc("bench.rerun", str(saved), "--minutes", "0.1", env=env)
+    assert again.returncode == 0, again.stderr
+    assert smolpc("models.remove", "window", "--force", env=env).returncode == 0
 
 
 BURN = "while True: pass"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -21,6 +21,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute what b
 def show(console: Console, result: BenchResult) -> None:
     """The sentence, a table for each scenario, and what the reader must know."""
     console.print(f"{words.headline(result)}\n")
+    models = {one.name: one.model for one in result.variants}
     for section in sections(result):
         console.print(f"{clean(section.scenario.title)}: {clean(section.scenario.about)}")
         console.table(
@@ -31,20 +32,21 @@ def show(console: Console, result: BenchResult) -> None:
             ],
             below=[_below(row) for row in section.rows],
         )
-        for line in _limits(section.limits):
+        for line in _limits(section.limits, models):
             console.print(f"  {line}")
         console.print()
     for note in [*about.noise(result), *result.notes]:
         console.print(f"note: {clean(note)}")
 
 
-def _limits(limits: Sequence[Limit]) -> Iterator[str]:
-    """How near each program comes to what is possible: a line for each metric and each thing that
-    holds it back."""
-    groups: dict[tuple[Metric, str], list[Limit]] = {}
+def _limits(limits: Sequence[Limit], models: Mapping[str, str]) -> Iterator[str]:
+    """How near each program comes to what is possible: a line for each metric, each thing that
+    holds it back, and each model (`models`: by variant)."""
+    groups: dict[tuple[Metric, str, str], list[Limit]] = {}
     for one in limits:
-        groups.setdefault((one.metric, one.held_back_by), []).append(one)
-    for (metric, by), found in groups.items():
+        group = one.metric, one.held_back_by, models.get(one.variant, "")
+        groups.setdefault(group, []).append(one)
+    for (metric, by, _), found in groups.items():
         look = LOOKS[metric]
         most = max(one.limit for one in found) * look.scale
         shares = ", ".join(f"{share(one.share)} {short(one.variant, LONGEST)}" for one in found)
