@@ -125,17 +125,14 @@ def bench(
 
 def _left_out(runner: Runner) -> list[str]:
     """Who does not take part in what, and why. Raises UsageError when nobody can do anything."""
-    notes = []
+    notes, anybody = [], False
     for scenario in runner.scenarios.values():
         why = {name: runner.why_not(scenario.name, name) for name in runner.players}
+        anybody = anybody or not all(why.values())
         for said in dict.fromkeys(filter(None, why.values())):
             who = ", ".join(name for name, reason in why.items() if reason == said)
             notes.append(f"{scenario.title} is not asked of {who}: {said}")
-    if not any(
-        not runner.why_not(scenario, name)
-        for scenario in runner.scenarios
-        for name in runner.players
-    ):
+    if not anybody:
         raise UsageError(
             "none of these players can answer what is asked",
             why="; ".join(notes),

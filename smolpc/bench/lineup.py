@@ -245,12 +245,12 @@ class Lineup:
 
 def _slower(one: Wish) -> float:
     """By how much a player shall be slowed down, as a share of the time of each token."""
-    text = one.changes.get("slower", "0")
+    text = one.changes.get("slower")
+    if text is None:
+        return 0.0
     with contextlib.suppress(ValueError):
         if one.kind == "llamacpp" and 0 <= float(text) <= 10:
             return float(text)
-    if "slower" not in one.changes:
-        return 0.0
     raise UsageError(
         f"'slower={text}' cannot be had of {one.kind}",
         why="it is a share of the time of each token, 0 to 10, and only llamacpp knows it",
