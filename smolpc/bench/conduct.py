@@ -43,11 +43,11 @@ def bench(
     """
     seed = secrets.randbits(32) if seed is None else seed
     began, created = time.monotonic(), datetime.now(UTC)
-    lineup.parallel = max((one.parallel for one in scenarios), default=1)
-    players = lineup.players(wanted)
+    players, needed = lineup.players(wanted, max((one.parallel for one in scenarios), default=1))
+    gaps = any(one.suffix for one in scenarios)
     names = [player.variant.name for player in players]
     titles = [one.name for one in scenarios]
-    together = lineup.needed < psutil.virtual_memory().available
+    together = needed < psutil.virtual_memory().available
 
     def left() -> float:
         return seconds - (time.monotonic() - began)
@@ -60,7 +60,7 @@ def bench(
             scenarios,
             context=lineup.context,
             together=together,
-            fills=lineup.fills(players),
+            fills=lineup.fills(players) if gaps else {},
         ) as runner,
         reporter.task("Measure", total=seconds, unit="s") as task,
     ):

@@ -108,8 +108,6 @@ class Lineup:
         self._subjects: dict[str, Subject] = {}  # by the name that was asked for
         self.store = Store(self.subject().prepared.settings.store_path)
         self.context = CONTEXT
-        self.parallel = 1  # answers at a time that our own server must give
-        self.needed = 0  # bytes that the players of the last `players` take together
 
     def subject(self, one: Wish | None = None) -> Subject:
         """The model that this wish is about. Raises UsageError for one that is not here, TrustError
@@ -136,30 +134,33 @@ class Lineup:
         found = {one.variant.name: marks.get(one.variant.model_sha256 or own) for one in players}
         return {name: fill for name, fill in found.items() if fill is not None}
 
-    def players(self, wanted: Sequence[Wish]) -> list[Player]:
-        """Raises UsageError, PrerequisiteError or TrustError for one that cannot play."""
-        self.needed = 0
-        return [self._player(one) for one in wanted]
+    def players(self, wanted: Sequence[Wish], parallel: int = 1) -> tuple[list[Player], int]:
+        """Who plays, and how many bytes of memory they take together. `parallel`: answers that our
+        own server must give at a time. Raises UsageError, PrerequisiteError or TrustError for one
+        that cannot play."""
+        made = [self._player(one, parallel) for one in wanted]
+        return [player for player, _ in made], sum(needed for _, needed in made)
 
-    def _player(self, one: Wish) -> Player:
+    def _player(self, one: Wish, parallel: int) -> tuple[Player, int]:
         if one.kind == "openai":
-            return OpenAi(self._variant(one, "openai", one.url, url=one.url))
+            return OpenAi(self._variant(one, "openai", one.url, url=one.url)), 0
         if one.kind == "ollama":
-            return self._ollama(one)
+            return self._ollama(one), 0
         folder, artifact = self._artifact(one.changes.get("artifact", ""))
-        chosen, path = self._running(one), self.subject(one).path
+        chosen, path = self._running(one, parallel), self.subject(one).path
         settings = chosen.settings
         variant = self._variant(one, one.kind, TITLES[one.kind], chosen=chosen, artifact=artifact)
-        if one.kind == "llama-bench":
-            return LlamaBench(variant, _program(folder, "llama-bench"), path, settings)
-        self.needed += memory.needed(path, settings.memory)
+        if one.kind == "llama-bench":  # it loads the model for each answer, and leaves
+            return LlamaBench(variant, _program(folder, "llama-bench"), path, settings), 0
+        needed = memory.needed(path, settings.memory)
         if one.kind == "llamacpp":
-            return InProcess(variant, folder, path, settings)
+            return InProcess(variant, folder, path, settings), needed
         program = _program(folder, "llama-server")
         served = ServedModel(name=variant.model, path=path, settings=settings)
-        return OwnServer(variant, lambda: LlamaServer(program, [*for_one(served), *common()]))
+        server = OwnServer(variant, lambda: LlamaServer(program, [*for_one(served), *common()]))
+        return server, needed
 
-    def _running(self, one: Wish) -> Running:
+    def _running(self, one: Wish, parallel: int) -> Running:
         """The settings that `run` would use with these changes, in a context that leaves room for
         the other players."""
         changes = {name: value for name, value in one.changes.items() if name not in OWN}
@@ -168,9 +169,9 @@ class Lineup:
         fit = found.settings.memory
         if fit.context > self.context and "context" not in changes:
             fit = msgspec.structs.replace(fit, context=self.context)
-        if one.kind == "llama-server" and self.parallel > 1:  # each answer gets the whole context
-            whole = fit.context * self.parallel
-            fit = msgspec.structs.replace(fit, sequences=self.parallel, context=whole)
+        if one.kind == "llama-server" and parallel > 1:  # each answer gets the whole context
+            whole = fit.context * parallel
+            fit = msgspec.structs.replace(fit, sequences=parallel, context=whole)
         settings: RunSettings = msgspec.structs.replace(found.settings, memory=fit)
         return msgspec.structs.replace(found, settings=settings)
 

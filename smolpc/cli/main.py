@@ -11,7 +11,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from smolpc import __version__
-from smolpc.cli import namespace
+from smolpc.cli.namespace import commands, namespace
 from smolpc.console import Console, quiet_exit
 
 
@@ -26,17 +26,12 @@ def _usage(parse: Callable[[], None], argv: list[str]) -> None:
         raise Exit(code=wrong.code) from error
 
 
-def is_command(word: str) -> bool:
-    """Whether the word names a command, also a group with one of its own (`bench`)."""
-    names = namespace.task_names
-    return word in names or any(word in others for others in names.values())
-
-
 def spelled_out(argv: list[str]) -> list[str]:
     """`models.pull NAME` as `models.pull --name NAME`, wherever the name stands: invoke itself
     knows positional arguments only where they are required."""
+    known = commands()
     for flag in ("--help", "-h"):  # `smolpc run --help` is `smolpc --help run`
-        if len(argv) > 1 and flag in argv[1:] and is_command(argv[0]):
+        if len(argv) > 1 and flag in argv[1:] and argv[0] in known:
             return ["--help", argv[0]]
     full: list[str] = []
     firsts, valued = list[str](), set[str]()  # of the task that the words belong to
@@ -48,7 +43,7 @@ def spelled_out(argv: list[str]) -> list[str]:
             is_value = word in valued
             given = word.partition("=")[0].removeprefix("--")
             firsts = [name for name in firsts if name != given]
-        elif is_command(word):
+        elif word in known:
             task = namespace[word]
             firsts = getattr(task.body, "first", "").split()
             options = inspect.signature(task.body).parameters.values()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from invoke.exceptions import ParseError
 
-from smolpc.cli import namespace
+from smolpc.cli.namespace import commands, namespace
 from smolpc.errors import UsageError
 
 UNKNOWN = re.compile(r"No idea what '?(.+?)'? is!?$")
@@ -56,7 +56,7 @@ def _command(error: ParseError | ValueError, argv: Sequence[str]) -> str:
     context = getattr(error, "context", None)
     if context is not None:
         return context.name or ""
-    return next((word for word in argv if word in namespace.task_names), "")
+    return next((word for word in argv if word in commands()), "")
 
 
 def _help(command: str) -> str:
@@ -67,18 +67,18 @@ def unknown(word: str, command: str = "") -> UsageError:
     """The error for a word that is no command, and no option of `command`."""
     if word.startswith("-"):
         return _unknown_option(word, command)
-    commands = sorted(namespace.task_names)
-    group = [one for one in commands if one.startswith(f"{word}.")]
+    known = sorted(commands())
+    group = [one for one in known if one.startswith(f"{word}.")]
     if group:
         return UsageError(
             f"'{word}' is no command, but a group of them",
             why=f"they are written like {group[0]}",
             next_step=f"smolpc --list {word}",
         )
-    if meant := _meant(word, commands):
+    if meant := _meant(word, known):
         return UsageError(
             f"there is no command '{word}'; did you mean '{meant}'?",
-            why=f"it is none of the {len(commands)} that smolpc --list shows",
+            why=f"it is none of the {len(namespace.task_names)} that smolpc --list shows",
             next_step=_help(meant),
         )
     if command:
@@ -89,15 +89,15 @@ def unknown(word: str, command: str = "") -> UsageError:
         )
     return UsageError(
         f"there is no command '{word}'",
-        why=f"it is none of the {len(commands)} that smolpc --list shows",
+        why=f"it is none of the {len(namespace.task_names)} that smolpc --list shows",
         next_step="smolpc --list",
     )
 
 
-def _meant(word: str, commands: list[str]) -> str:
+def _meant(word: str, known: list[str]) -> str:
     """The command that was probably meant: "models.pull" for "models.pul" and "pull"."""
-    close = difflib.get_close_matches(word.lower().replace("_", "-"), commands, n=1)
-    ends = [one for one in commands if one.rpartition(".")[2] == word.lower()]
+    close = difflib.get_close_matches(word.lower().replace("_", "-"), known, n=1)
+    ends = [one for one in known if one.rpartition(".")[2] == word.lower()]
     return close[0] if close else ends[0] if len(ends) == 1 else ""
 
 

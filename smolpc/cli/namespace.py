@@ -42,3 +42,9 @@ namespace = Collection(
     models=Collection(*models.TASKS),
     config=Collection(config.show, config.set_, config.unset),
 )
+
+
+def commands() -> list[str]:
+    """Every word that names a command, also that of a group with one of its own (`bench`)."""
+    names = namespace.task_names
+    return [*names, *(other for others in names.values() for other in others)]

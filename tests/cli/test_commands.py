@@ -123,6 +123,7 @@ def test_errors_have_their_exit_code_and_a_next_step(
 @pytest.mark.parametrize(
     ("argv", "what", "next_step"),
     [
+        (("benhc",), "did you mean 'bench'?", "smolpc --help bench"),
         (("models.pul",), "did you mean 'models.pull'?", "smolpc --help models.pull"),
         (("pull", "smollm2"), "did you mean 'models.pull'?", "smolpc --help models.pull"),
         (("models.list", "models.shw"), "did you mean 'models.show'?", "smolpc --help models.show"),
