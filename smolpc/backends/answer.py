@@ -36,6 +36,8 @@ class Usage(Value, kw_only=True):
     prompt_seconds: float = 0.0
     generated_tokens: int = 0
     decode_seconds: float = 0.0
+    drafted_tokens: int = 0  # guessed by speculation
+    accepted_tokens: int = 0  # of those: right
     load_seconds: float = 0.0
 
 

@@ -47,7 +47,8 @@ def body(model: str, request: Request, seed: int) -> tuple[str, dict[str, Any]]:
 
 
 class Reader:
-    """Reads the events of one stream. `chats`: of `/v1/chat/completions`."""
+    """Reads the events of one stream. `chats`: of the OpenAI protocol, `/v1/chat/completions` or
+    `/v1/completions`; else of the engine's own `/completion`."""
 
     def __init__(self, *, chats: bool) -> None:
         self._chats = chats
@@ -79,7 +80,7 @@ class Reader:
         text = thought = ""
         for choice in found.get("choices") or ():
             delta = choice.get("delta") or {}
-            text += str(delta.get("content") or "")
+            text += str(delta.get("content") or choice.get("text") or "")
             thought += str(delta.get("reasoning_content") or "")
             if choice.get("finish_reason"):
                 self._stop = "length" if choice["finish_reason"] == "length" else "end"
@@ -99,6 +100,8 @@ def _usage(stop: str, counts: tuple[int, int], timings: Mapping[str, Any]) -> Us
         prompt_seconds=float(timings.get("prompt_ms") or 0) * MS,
         generated_tokens=counts[1],
         decode_seconds=float(timings.get("predicted_ms") or 0) * MS,
+        drafted_tokens=int(timings.get("draft_n") or 0),
+        accepted_tokens=int(timings.get("draft_n_accepted") or 0),
     )
 
 

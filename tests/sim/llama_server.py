@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.sim.model_server import Call, Cut, ModelServer, Redirect, Say, Status
@@ -25,6 +25,8 @@ class SimLlamaServer(ModelServer):
     context: int = 2048
     api_key: str = ""
     reply: Callable[[str], list[str]] = echo
+    drafts: dict[str, int] = field(default_factory=dict)  # in the timings, where it guesses
+    names: tuple[str, ...] = ()  # of all its models; (): only `model`
 
     def answer(self, call: Call) -> None:
         wanted = "" if call.path == "/health" else self.api_key  # health is public
@@ -35,13 +37,16 @@ class SimLlamaServer(ModelServer):
             case "/health":
                 call.json({"status": "ok"})
             case "/v1/models":
-                found = {"id": self.model, "object": "model", "meta": {"n_ctx": self.context}}
-                call.json({"object": "list", "data": [found]})
+                meta = {"object": "model", "meta": {"n_ctx": self.context}}
+                found = [{"id": one, **meta} for one in self.names or (self.model,)]
+                call.json({"object": "list", "data": found})
             case "/props":
                 call.json({"build_info": "b11312-sim", "model_path": f"/models/{'a' * 64}/m.gguf"})
             case "/v1/chat/completions":
                 prompt = "\n".join(message["content"] for message in call.body["messages"])
                 self._stream(call, prompt, self._chat)
+            case "/v1/completions":
+                self._stream(call, call.body["prompt"], self._text)
             case "/completion":
                 self._stream(call, call.body["prompt"], self._completion)
             case _:
@@ -69,14 +74,14 @@ class SimLlamaServer(ModelServer):
         body = error(500, message, "server_error")
         return f"data: {json.dumps(body)}\n\n".encode()
 
-    @staticmethod
-    def _timings(count: int, said: int) -> dict[str, Any]:
+    def _timings(self, count: int, said: int) -> dict[str, Any]:
         return {
             "cache_n": 0,
             "prompt_n": count,
             "prompt_ms": float(count),
             "predicted_n": said,
             "predicted_ms": 10.0 * said,
+            **self.drafts,
         }
 
     def _limited(self, pieces: list[str], limit: int) -> tuple[list[str], bool]:
@@ -99,6 +104,20 @@ class SimLlamaServer(ModelServer):
         yield chunk({}, "length" if cut else "stop")
         usage = {"prompt_tokens": count, "completion_tokens": len(pieces)}
         yield {"choices": [], "usage": usage, "timings": self._timings(count, len(pieces))}
+        yield "[DONE]"
+
+    def _text(self, call: Call, count: int, pieces: list[str]) -> Iterator[Any]:
+        pieces, cut = self._limited(pieces, call.body.get("max_tokens", 16))
+
+        def chunk(text: str, reason: str | None = None) -> dict[str, Any]:
+            choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": reason}
+            return {"object": "text_completion", "choices": [choice], "model": self.model}
+
+        yield from map(chunk, pieces)
+        yield chunk("", "length" if cut else "stop")
+        if call.body.get("stream_options", {}).get("include_usage"):
+            usage = {"prompt_tokens": count, "completion_tokens": len(pieces)}
+            yield {"object": "text_completion", "choices": [], "usage": usage}
         yield "[DONE]"
 
     def _completion(self, call: Call, count: int, pieces: list[str]) -> Iterator[Any]:

@@ -35,8 +35,10 @@ class LlamaBench:
 
     def answer(self, question: Question) -> Heard:
         count, depth = question.request.max_tokens or 1, question.depth
-        reading = self._rate("-p", str(depth), "-n", "0") if depth else None
-        answering = self._rate("-p", "0", "-n", str(count), "-d", str(depth))
+        # Where the others have read most of the prompt before, the rate of all of it is another.
+        reading = self._read(depth) if depth and not question.warm else None
+        threads = self._settings.threads
+        answering = self._rate(threads, "-p", "0", "-n", str(count), "-d", str(depth))
         return Heard(
             prompt_tokens=depth,
             answer_tokens=count,
@@ -44,10 +46,14 @@ class LlamaBench:
             decode=answering,
         )
 
-    def _rate(self, *options: str) -> float:
-        memory, settings = self._settings.memory, self._settings
+    def _read(self, depth: int) -> float:
+        threads = self._settings.batch_threads or self._settings.threads
+        return self._rate(threads, "-p", str(depth), "-n", "0")
+
+    def _rate(self, threads: int, *options: str) -> float:
+        memory = self._settings.memory
         argv = [str(self._program), "-m", str(self._model), "-o", "json", "-r", "1", *options]
-        argv += ["-t", str(settings.threads), "-fa", memory.flash]
+        argv += ["-t", str(threads), "-fa", memory.flash]
         argv += ["-b", str(memory.batch), "-ub", str(memory.ubatch)]
         argv += ["-ctk", memory.kv_type, "-ctv", memory.kv_type, "-ngl", str(memory.gpu_layers)]
         done = proc.run(argv, timeout=SLOWEST)

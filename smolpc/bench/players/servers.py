@@ -8,11 +8,12 @@ from typing import Any
 
 from smolpc.backends import llama_api
 from smolpc.backends.answer import Event, Usage
-from smolpc.backends.ollama import mapping
+from smolpc.backends.ollama import errors, mapping
 from smolpc.bench.players import wire
 from smolpc.bench.players.protocol import Heard, Question
 from smolpc.bench.players.timing import Mark, heard
-from smolpc.errors import PrerequisiteError
+from smolpc.errors import NetworkError, PrerequisiteError, UsageError
+from smolpc.net.service import Answered, Service
 from smolpc.schema.bench import Variant
 from smolpc.schema.running import Message
 from smolpc.serve.server import LlamaServer
@@ -38,7 +39,49 @@ def heard_from(
         prompt_tokens=usage.prompt_tokens,
         answer_tokens=usage.generated_tokens,
         reused_tokens=max(0, usage.prompt_tokens - (usage.prompt_computed or usage.prompt_tokens)),
+        drafted_tokens=usage.drafted_tokens,
+        accepted_tokens=usage.accepted_tokens,
     )
+
+
+def base_of(url: str) -> str:
+    """The address in front of "/v1", which may be typed or not."""
+    return url.rstrip("/").removesuffix("/v1")
+
+
+def model_at(url: str, api_key: str, wanted: str) -> str:
+    """The name to ask for at a running server: `wanted` where it has that, else its only model.
+
+    Raises PrerequisiteError when it does not answer or wants another key, UsageError when it has
+    several models, all of other names.
+    """
+    try:
+        found = Service(base_of(url), token=api_key).get("/v1/models")
+    except Answered as error:
+        if error.status in (401, 403):
+            raise PrerequisiteError(
+                f"{url} wants {'another' if api_key else 'an'} API key",
+                why=error.message,
+                next_step="set SMOLPC_API_KEY to its key",
+            ) from error
+        return wanted  # it has no list
+    except NetworkError as error:
+        raise PrerequisiteError(
+            f"nobody answers at {url}",
+            why=error.why or str(error),
+            next_step="start the server, or check its address",
+        ) from error
+    listed = found.get("data") if isinstance(found, dict) else None
+    names = [str(one["id"]) for one in listed or () if isinstance(one, dict) and "id" in one]
+    if wanted in names or not names:
+        return wanted
+    if len(names) > 1:
+        raise UsageError(
+            f"none of the models at {url} is called '{wanted}'",
+            why=f"it has {', '.join(names)}",
+            next_step=f'smolpc bench --players "llamacpp, {url}?model={names[0]}"',
+        )
+    return names[0]
 
 
 class OpenAi:
@@ -62,10 +105,10 @@ class OpenAi:
         _, body = self._body(question)
         path = "/completions" if question.request.raw else "/chat/completions"
         if question.request.raw:
-            body |= {"max_tokens": body.pop("n_predict")}
-        base = self.variant.url.rstrip("/").removesuffix("/v1")
+            counted = {"include_usage": True}
+            body |= {"max_tokens": body.pop("n_predict"), "stream_options": counted}
         plain = {name: value for name, value in body.items() if name in STANDARD}
-        return self._ask(f"{base}/v1{path}", plain, chats=not question.request.raw)
+        return self._ask(f"{base_of(self.variant.url)}/v1{path}", plain, chats=True)
 
     def _body(self, question: Question) -> tuple[str, dict[str, Any]]:
         return llama_api.body(self.variant.model, question.request, seed=0)
@@ -128,7 +171,10 @@ class Ollama:
         chosen = mapping.options(request, num_ctx=self._context, seed=0, stops=())
         path, body = mapping.body(self.variant.model, request, chosen, "10m")
         started, lines = wire.stream(f"{self.variant.url.rstrip('/')}{path}", body)
-        return heard_from(started, lines, mapping.read)
+        try:
+            return heard_from(started, lines, mapping.read)
+        except mapping.OllamaSaid as error:
+            raise errors.said(str(error), self.variant.model, self._context) from error
 
     def close(self) -> None:
         """It frees the model by itself after some minutes."""

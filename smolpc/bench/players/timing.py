@@ -67,15 +67,16 @@ def heard(
 ) -> Heard:
     """The figures of an answer that was asked for at `started`.
 
-    `answer_tokens` is the player's own count (0: the pieces tell it): a piece may be late by a
-    token where a character is spread over two. The decode rate counts from the first piece to
-    the last, so that reading the prompt is not in it. A piece of several tokens counts as that
-    many equal gaps.
+    `prompt_tokens` 0: the player does not tell. `answer_tokens` is its own count (0: the pieces
+    tell it): a piece may be late by a token where a character is spread over two. The decode rate
+    counts from the first piece to the last, so that reading the prompt is not in it. A piece of
+    several tokens counts as that many equal gaps.
     """
     counted = sum(mark.tokens for mark in marks)
     total = answer_tokens or counted
     if not marks:
-        return Heard(prompt_tokens=prompt_tokens, answer_tokens=total, total=0.0, notes=notes)
+        notes = (*notes, "it gave an empty answer")
+        return Heard(prompt_tokens=prompt_tokens, answer_tokens=total, notes=notes)
     first, last = marks[0], marks[-1]
     gaps: list[float] = []
     for before, mark in pairwise(marks):
@@ -83,7 +84,7 @@ def heard(
         gaps += [(mark.at - before.at) / count] * count
     gaps.sort()
     to_first, after = first.at - started, last.at - first.at
-    rest = total - max(1, first.tokens)
+    rest, read = total - max(1, first.tokens), prompt_tokens - reused_tokens
     return Heard(
         prompt_tokens=prompt_tokens,
         answer_tokens=total,
@@ -91,7 +92,7 @@ def heard(
         drafted_tokens=drafted_tokens,
         accepted_tokens=accepted_tokens,
         first_token=to_first,
-        prompt=(prompt_tokens - reused_tokens) / to_first if to_first > 0 else None,
+        prompt=read / to_first if read > 0 and to_first > 0 else None,
         decode=rest / after if rest > 0 and after > 0 else None,
         gap_p50=percentile(gaps, 0.5) if gaps else None,
         gap_p95=percentile(gaps, 0.95) if gaps else None,

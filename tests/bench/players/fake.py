@@ -11,7 +11,8 @@ from smolpc.schema.bench import Player, Variant
 
 
 class Fake:
-    """`rate` gives tokens per second for the nth answer."""
+    """`rate` gives tokens per second for the nth answer. `counts`: characters of a prompt that make
+    a token of it (0: each prompt has 20 tokens)."""
 
     def __init__(
         self,
@@ -19,12 +20,14 @@ class Fake:
         rate: Callable[[int], float] = lambda _: 100.0,
         noise: float = 0.01,
         player: Player = "openai",
+        counts: float = 0.0,
     ) -> None:
         self.variant = Variant(
             name=name, wish=name, player=player, model="m", model_sha256="a" * 64
         )
         self.rate, self.noise, self.random = rate, noise, random.Random(name)
         self.asked: list[Question] = []
+        self.counts = counts
         self.opened = 0
         self.is_open = False
         self.broken = False
@@ -45,13 +48,17 @@ class Fake:
         count = question.request.max_tokens or 1
         rate = self.rate(len(self.asked)) * self.random.lognormvariate(0, self.noise)
         return Heard(
-            prompt_tokens=20,
+            prompt_tokens=self._tokens(question),
             answer_tokens=count,
             first_token=0.1,
             prompt=200.0,
             decode=rate,
             total=0.1 + count / rate,
         )
+
+    def _tokens(self, question: Question) -> int:
+        texts = [question.request.prompt, *(one["content"] for one in question.request.messages)]
+        return round(sum(map(len, texts)) / self.counts) if self.counts else 20
 
     def close(self) -> None:
         self.is_open = False

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from smolpc.bench.players.protocol import Question
-from smolpc.bench.players.servers import Ollama, OpenAi
+from smolpc.bench.players.servers import Ollama, OpenAi, model_at
 from smolpc.bench.scenarios import request
 from smolpc.catalog import load_catalog
-from smolpc.errors import NetworkError
+from smolpc.errors import NetworkError, PrerequisiteError, SmolpcError, UsageError
 from smolpc.schema.bench import Variant
 from tests.sim.llama_server import SimLlamaServer
-from tests.sim.ollama import SimOllama, Status
+from tests.sim.ollama import Say, SimOllama, Status
 
 pytest_plugins = ["tests.sim.fixtures", "tests.sim.fixtures_models"]
 KNOWN = load_catalog().scenarios
@@ -48,16 +48,21 @@ def test_ollamas_counts_are_taken_from_its_last_line(
     assert body["options"]["num_predict"] == question.request.max_tokens
 
 
+@pytest.mark.parametrize("question", [CHAT, RAW], ids=["chat", "raw"])
 def test_any_server_gets_what_the_protocol_knows_and_nothing_else(
-    sim_llama_server: SimLlamaServer,
+    sim_llama_server: SimLlamaServer, question: Question
 ) -> None:
-    heard = openai(sim_llama_server).answer(CHAT)
-    assert heard.answer_tokens > 2
-    assert heard.prompt_tokens == len(text(CHAT).split())
-    body = sim_llama_server.log[-1][1]
+    heard = openai(sim_llama_server).answer(question)
+    assert heard.answer_tokens == len(sim_llama_server.reply(text(question)))
+    assert heard.prompt_tokens == len(text(question).split())
+    assert heard.first_token is not None and heard.total is not None
+    assert 0 < heard.first_token <= heard.total
+    path, body = sim_llama_server.log[-1]
+    assert path == ("/v1/completions" if question.request.raw else "/v1/chat/completions")
     assert body.keys() <= {
         "model",
         "messages",
+        "prompt",
         "stream",
         "stream_options",
         "max_tokens",
@@ -79,6 +84,38 @@ def test_an_error_of_ollama_is_one(sim_ollama: SimOllama) -> None:
     sim_ollama.fail(Status(500, "out of memory"))
     with pytest.raises(NetworkError, match="HTTP 500"):
         ollama(sim_ollama).answer(CHAT)
+
+
+def test_an_error_in_the_middle_of_ollamas_answer_is_one_in_its_words(
+    sim_ollama: SimOllama,
+) -> None:
+    sim_ollama.fail(Say("llama runner process has terminated", after=1))
+    with pytest.raises(SmolpcError) as caught:
+        ollama(sim_ollama).answer(CHAT)
+    assert "llama runner process has terminated" in str(caught.value) + caught.value.why
+
+
+def test_guesses_are_counted_where_the_server_tells_them(sim_llama_server: SimLlamaServer) -> None:
+    sim_llama_server.drafts = {"draft_n": 10, "draft_n_accepted": 7}
+    heard = openai(sim_llama_server).answer(CHAT)
+    assert (heard.drafted_tokens, heard.accepted_tokens) == (10, 7)
+
+
+def test_a_server_is_asked_for_a_model_that_it_has(sim_llama_server: SimLlamaServer) -> None:
+    url = f"{sim_llama_server.url}/v1"
+    assert model_at(url, "", "qwen") == "smollm2"
+    sim_llama_server.names = ("tiny", "qwen")
+    assert model_at(url, "", "qwen") == "qwen"
+    with pytest.raises(UsageError, match="called 'mistral'") as caught:
+        model_at(url, "", "mistral")
+    assert "tiny, qwen" in caught.value.why and "?model=tiny" in caught.value.next_step
+    sim_llama_server.api_key = "geheim"
+    for key in ("", "falsch"):
+        with pytest.raises(PrerequisiteError, match="API key"):
+            model_at(url, key, "qwen")
+    assert model_at(url, "geheim", "qwen") == "qwen"
+    with pytest.raises(PrerequisiteError, match="nobody answers"):
+        model_at("http://127.0.0.1:9", "", "qwen")
 
 
 def text(question: Question) -> str:

@@ -55,6 +55,11 @@ def test_several_at_once_are_what_all_wrote_until_the_last_was_ready() -> None:
 def test_nothing_came() -> None:
     found = heard(0.0, [], prompt_tokens=3)
     assert (found.first_token, found.decode, found.answer_tokens) == (None, None, 0)
+    assert found.total is None and found.notes == ("it gave an empty answer",)
+
+
+def test_who_does_not_count_its_prompt_has_no_rate_for_it() -> None:
+    assert heard(0.0, [Mark(0.1, 1)], prompt_tokens=0).prompt is None
 
 
 moments = st.lists(
