@@ -64,23 +64,27 @@ def kept(store: Store) -> tuple[list[BenchResult], tuple[str, ...]]:
 
 
 def gathered(store: Store, texts: Sequence[str]) -> dict[str, list[BenchResult]]:
-    """The results of each PC. Each file is a PC of its own, and so is each folder of files; the
-    results of the store are those of this PC. Raises UsageError."""
+    """The results of each PC. Each file is a PC of its own, also in a folder; a folder in a folder
+    is one PC with several runs. The results of the store are those of this PC, and the same run
+    counts once. Raises UsageError."""
     found: dict[str, list[BenchResult]] = {}
     for text in texts:
         path = files.user_path(text)
         if path.is_dir():
-            inside = sorted(path.glob("*.json"))
+            inside = sorted((*path.glob("*.json"), *path.glob("*/*.json")))
             if not inside:
                 raise UsageError(
                     f"no results are in {path}",
                     why="results are files that end with .json",
                     next_step="smolpc bench --save FILE   (it writes one)",
                 )
-            found[str(path)] = [read(store, str(one)) for one in inside]
+            pcs = {str(one): str(one if one.parent == path else one.parent) for one in inside}
         else:
-            pc = str(path) if path.is_file() else ""
-            found.setdefault(pc, []).append(read(store, text))
+            pcs = {text: str(path) if path.is_file() else ""}
+        for one, pc in pcs.items():
+            result = read(store, one)
+            if not any(result in runs for runs in found.values()):
+                found.setdefault(pc, []).append(result)
     return found
 
 

@@ -65,3 +65,23 @@ def test_a_result_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
     assert [one.id[-4:] for one in found] == ["aaaa", "cccc"]
     assert len(notes) == 1
     assert "bbbb.json is no result" in notes[0]
+
+
+def test_each_file_of_a_folder_is_a_pc_and_a_folder_inside_is_one_with_several_runs(
+    tmp_path: Path,
+) -> None:
+    store, room = Store(tmp_path / "store"), tmp_path / "room 7"
+    for number in range(3):
+        results.write(room / f"pc{number}.json", result(f"20261101-00000{number}-aaaa"))
+    for number in range(2):
+        results.write(room / "pc9" / f"{number}.json", result(f"20261102-00000{number}-aaaa"))
+    results.write(room / "a copy.json", result("20261101-000001-aaaa"))
+    found = results.gathered(store, [str(room)])
+    assert sorted(len(runs) for runs in found.values()) == [1, 1, 1, 2]
+    results.keep(store, result("20261103-000000-aaaa"))
+    results.keep(store, result("20261104-000000-aaaa"))
+    both = results.gathered(store, ["last", "20261103", str(room / "pc0.json")])
+    assert sorted(len(runs) for runs in both.values()) == [1, 2]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no results are in"):
+        results.gathered(store, [str(tmp_path / "empty")])

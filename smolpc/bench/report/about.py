@@ -49,6 +49,8 @@ def noise(result: BenchResult) -> list[str]:
         found.append(f"other programs used up to {busiest:.1f} processors")
     if any(one.on_battery for one in result.conditions):
         found.append("the PC ran on its battery, which often makes it slower")
+    if any(one.turbo is False for one in result.conditions):
+        found.append("the processor may not run faster than its nominal speed: turbo is off")
     if any(one.throttled for one in result.conditions):
         found.append("the processor was too hot or short of power and slowed itself down")
     return found

@@ -91,5 +91,6 @@ def _csv(value: object) -> object:
     if isinstance(value, tuple):
         value = " ".join(map(str, value))
     if isinstance(value, str):
-        value = clean(value) if not value.startswith(FORMULA) else f"'{clean(value)}"
+        value = clean(value)  # first: what it takes away may hide the sign of a formula
+        value = f"'{value}" if value.startswith(FORMULA) else value
     return value

@@ -18,6 +18,8 @@ EVIL = (
     "a | b | c",
     "[x](http://evil.example) `code` **bold** ![i](http://evil.example/i.png)",
     "=HYPERLINK(1)",
+    " =HYPERLINK(2)",
+    "\u200b@SUM(1)",
     "\x1b[31mred\x07",
     "\u202egnp.exe",
     "line\nbreak\r\n| - |",
