@@ -25,6 +25,7 @@ REST = 0.06  # seconds between two looks at whether a process rests
 RESTING = 0.02  # processor seconds in that time; systems count in hundredths
 LOOKS = 30
 POWER = Path("/sys/class/powercap")
+CPUS = Path("/sys/devices/system/cpu")
 
 
 def anchor(processors: int) -> float:
@@ -167,21 +168,43 @@ def settle(pids: Iterable[int]) -> None:
             return
 
 
-def condition(block: int, other_cpu: float) -> Condition:
-    """What sensors say now."""
-    frequency, battery = psutil.cpu_freq(), getattr(psutil, "sensors_battery", lambda: None)()
+def condition(block: int, other_cpu: float, throttled_before: int | None = None) -> Condition:
+    """What sensors say now. `throttled_before`: `throttles` when the block began."""
+    frequency, battery, throttled = _told("cpu_freq"), _told("sensors_battery"), throttles()
+    counted = throttled is not None and throttled_before is not None
     return Condition(
         block=block,
         other_cpu=round(other_cpu, 3),
         frequency=frequency.current if frequency and frequency.current else None,
         temperature=_hottest(),
         on_battery=None if battery is None else not battery.power_plugged,
-        governor=_governor(),
+        governor=_in_file(CPUS / "cpu0/cpufreq/scaling_governor"),
+        turbo=_turbo(),
+        throttled=throttled != throttled_before if counted else None,
     )
 
 
+def _told(sensor: str) -> Any:
+    """What psutil says; None where the system has no such sensor or lets nobody read it."""
+    try:
+        return getattr(psutil, sensor)()
+    except (AttributeError, OSError, RuntimeError):
+        return None
+
+
+def throttles() -> int | None:
+    """How often heat slowed processors down since the system started; None: it does not say."""
+    found = [_in_file(path) for path in CPUS.glob("cpu*/thermal_throttle/*_throttle_count")]
+    return sum(map(int, found)) if found and all(one.isdigit() for one in found) else None
+
+
+def _turbo() -> bool | None:
+    boost, off = _in_file(CPUS / "cpufreq/boost"), _in_file(CPUS / "intel_pstate/no_turbo")
+    return boost == "1" if boost else off == "0" if off else None
+
+
 def _hottest() -> float | None:
-    sensors: dict[str, Any] = getattr(psutil, "sensors_temperatures", dict)()
+    sensors: dict[str, Any] = _told("sensors_temperatures") or {}
     values = [
         one.current
         for name, found in sensors.items()
@@ -191,9 +214,8 @@ def _hottest() -> float | None:
     return max(values, default=None)
 
 
-def _governor() -> str:
+def _in_file(path: Path) -> str:
     try:
-        path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-        return path.read_text().strip()
+        return path.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         return ""

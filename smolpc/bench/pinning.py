@@ -31,14 +31,6 @@ def processors_in(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def allowed() -> int:
-    """How many processors this process may use."""
-    process = psutil.Process()
-    if hasattr(process, "cpu_affinity"):  # not on macOS
-        return len(process.cpu_affinity())
-    return int(psutil.cpu_count() or 1)
-
-
 @contextlib.contextmanager
 def pinned(processors: Sequence[int]) -> Iterator[None]:
     """This process and all that it starts use these processors only; (): all, as before.

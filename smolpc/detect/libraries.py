@@ -20,8 +20,12 @@ def memory() -> dict[str, int]:
 
 
 def affinity() -> int | None:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
+    """How many processors this process may use."""
+    import psutil
+
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        return len(process.cpu_affinity())
     return os.cpu_count()
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolpc.bench import pinning
-from smolpc.bench.pinning import allowed, pinned, processors_in
+from smolpc.bench.pinning import pinned, processors_in
+from smolpc.detect.libraries import affinity
 from smolpc.errors import UsageError
 
 
@@ -49,17 +50,17 @@ class Process:
 def test_it_holds_inside_and_ends_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pinning.psutil, "Process", Process)
     with pytest.raises(KeyboardInterrupt), pinned((1,)):
-        assert (Process.now, allowed()) == ([1], 1)
+        assert (Process.now, affinity()) == ([1], 1)
         raise KeyboardInterrupt
-    assert (Process.now, allowed()) == ([0, 1], 2)
+    assert (Process.now, affinity()) == ([0, 1], 2)
     with pinned(()):
-        assert allowed() == 2
+        assert affinity() == 2
     with pytest.raises(UsageError, match="no processors 7"), pinned((7,)):
         pass
 
 
 def test_where_the_system_has_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pinning.psutil, "Process", object)
-    assert allowed() == psutil.cpu_count()
+    assert affinity() == psutil.cpu_count()
     with pytest.raises(UsageError, match="cannot be kept"), pinned((0,)):
         pass
