@@ -13,9 +13,10 @@ import psutil
 import smolpc
 from smolpc.bench import drift, schedule, shares, summary
 from smolpc.bench.lineup import Lineup, Wish
+from smolpc.bench.players.protocol import Player
 from smolpc.bench.run import Runner
 from smolpc.console import Reporter
-from smolpc.errors import Interrupted, UsageError
+from smolpc.errors import Interrupted, SmolpcError, UsageError
 from smolpc.schema.bench import BenchResult, Limit, Scenario
 from smolpc.schema.tuning import fingerprint
 
@@ -39,7 +40,8 @@ def bench(
     possible at most, too, which takes some seconds more. `pinned` is only written down.
 
     Ctrl-C ends it with the blocks that are finished, once there is one. Raises Interrupted
-    before that, and SmolpcError when a player cannot play.
+    before that, and SmolpcError when a player cannot play; one that fails after a finished block
+    ends it the same way (`broke`).
     """
     seed = secrets.randbits(32) if seed is None else seed
     began, created = time.monotonic(), datetime.now(UTC)
@@ -52,13 +54,12 @@ def bench(
     def left() -> float:
         return seconds - (time.monotonic() - began)
 
-    took: list[float] = []
-    notes: list[str] = []
+    took, notes, broke = list[float](), list[str](), ""
     with (
         Runner(
             players,
             scenarios,
-            context=lineup.context,
+            context=_context(players, lineup.context),
             together=together,
             fills=lineup.fills(players) if gaps else {},
         ) as runner,
@@ -83,11 +84,17 @@ def bench(
                 counted, _ = drift.mark(
                     runner.measured.answers, runner.measured.anchors, runner.measured.conditions
                 )
-                width = schedule.widest(summary.comparisons(counted, titles, names))
+                said = summary.comparisons if len(names) > 1 else summary.summaries
+                width = schedule.widest(said(counted, titles, names))
         except (KeyboardInterrupt, Interrupted):
             if not took:
                 raise
             notes.append("it was interrupted: the finished blocks count")
+        except SmolpcError as error:
+            if not took:
+                raise
+            broke = str(error)
+            notes.append(f"it ended early, and the finished blocks count: {broke}")
     measured, variants = runner.measured, tuple(player.variant for player in players)
     finished = [one for one in measured.answers if one.block < len(took)]
     answers, flagged = drift.mark(finished, measured.anchors, measured.conditions)
@@ -120,7 +127,14 @@ def bench(
         comparisons=summary.comparisons(answers, titles, names),
         limits=tuple(most),
         notes=(*notes, *flagged, *measured.notes),
+        broke=broke,
     )
+
+
+def _context(players: Sequence[Player], most: int) -> int:
+    """The tokens that each player has room for."""
+    known = [one.variant.settings for one in players if one.variant.settings]
+    return min([most, *(int(used["context"]) // int(used["sequences"]) for used in known)])
 
 
 def _left_out(runner: Runner) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -14,7 +16,7 @@ from smolpc.backends.ollama.backend import Ollama as OllamaBackend
 from smolpc.bench.players.in_process import InProcess
 from smolpc.bench.players.llama_bench import LlamaBench
 from smolpc.bench.players.protocol import Player
-from smolpc.bench.players.servers import Ollama, OpenAi, OwnServer
+from smolpc.bench.players.servers import Ollama, OpenAi, OwnServer, model_at
 from smolpc.catalog.reading import did_you_mean
 from smolpc.errors import PrerequisiteError, TrustError, UsageError
 from smolpc.models import lookup, storage
@@ -30,6 +32,7 @@ from smolpc.schema.host import Host
 from smolpc.schema.model import Fill
 from smolpc.schema.running import RunSettings
 from smolpc.schema.running_report import Running
+from smolpc.serve import access
 from smolpc.serve.arguments import ServedModel, common, for_one
 from smolpc.serve.server import LlamaServer
 from smolpc.store import Store, artifacts, generations
@@ -48,14 +51,15 @@ class Wish(Value, kw_only=True):
     kind: str
     url: str = ""
     changes: dict[str, str] = msgspec.field(default_factory=dict)
+    used: dict[str, Any] = msgspec.field(default_factory=dict)  # the settings of an earlier run
     again: int = 0  # how often the same wish came before: a test of the method itself
 
 
 def wish(text: str) -> Wish:
-    """`PLAYER[:SETTING=VALUE,...]`, or the address of a server. Raises UsageError."""
+    """`PLAYER[:SETTING=VALUE+...]`, or the address of a server. Raises UsageError."""
     text = text.strip()
     if text.startswith(("http://", "https://")):
-        return Wish(text=text, kind="openai", url=text)
+        return _address(text)
     kind, _, rest = text.partition(":")
     if kind not in KINDS or kind == "openai":
         known = [*(one for one in KINDS if one != "openai"), "http://HOST:PORT"]
@@ -74,14 +78,57 @@ def wish(text: str) -> Wish:
                 next_step='smolpc bench --players "llamacpp:threads=1+speculation=off"',
             )
         changes[name.strip()] = value.strip()
+    if kind == "ollama" and changes.keys() - {"model"}:
+        raise UsageError(
+            f"'{text}': Ollama runs with its own settings",
+            why="they cannot be changed from here, so the figures would be those of others",
+            next_step='smolpc bench --players "llamacpp, ollama"',
+        )
     return Wish(text=text, kind=kind, changes=changes)
+
+
+def _address(text: str) -> Wish:
+    """A running server, and which of its models is asked: `http://HOST:PORT?model=NAME`."""
+    why, port, parts = "", "", urlsplit("")
+    try:
+        parts = urlsplit(text)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError as error:
+        why = str(error)
+    query = parse_qs(parts.query, keep_blank_values=True)
+    if not why and not parts.hostname:
+        why = "it names no host"
+    if "@" in parts.netloc:
+        why = "a user name or a password in it would be shown in results"
+    if query.keys() - {"model"} or parts.fragment:
+        why = "only ?model=NAME may follow the address"
+    if why:
+        shown = text if "@" not in parts.netloc else "the address"
+        raise UsageError(
+            f"{shown} is no address of a server",
+            why=why,
+            next_step='smolpc bench --players "llamacpp, http://127.0.0.1:8080"'
+            f"   (a key belongs into {access.VARIABLE})",
+        )
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return Wish(
+        text=text,
+        kind="openai",
+        url=f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}",
+        changes={name: values[-1] for name, values in query.items()},
+    )
 
 
 def wishes(texts: Sequence[str]) -> tuple[Wish, ...]:
     """Several; the first one is what the others are compared with."""
-    made = [wish(text) for text in texts if text.strip()]
+    return numbered([wish(text) for text in texts if text.strip()])
+
+
+def numbered(made: Sequence[Wish]) -> tuple[Wish, ...]:
+    """The same wishes, and those that came before in other words know it."""
+    meant = [(one.kind, one.url, sorted(one.changes.items())) for one in made]
     return tuple(
-        msgspec.structs.replace(one, again=[other.text for other in made[:place]].count(one.text))
+        msgspec.structs.replace(one, again=meant[:place].count(meant[place]))
         for place, one in enumerate(made)
     )
 
@@ -112,7 +159,8 @@ class Lineup:
     def subject(self, one: Wish | None = None) -> Subject:
         """The model that this wish is about. Raises UsageError for one that is not here, TrustError
         for changed bytes."""
-        name = one.changes.get("model", self.model) if one else self.model
+        named = one is not None and one.kind != "openai"  # a server has models of its own
+        name = one.changes.get("model", self.model) if one and named else self.model
         if name not in self._subjects:
             prepared = running.prepare({"model": name} if name else {})
             store = Store(prepared.settings.store_path)
@@ -143,7 +191,7 @@ class Lineup:
 
     def _player(self, one: Wish, parallel: int) -> tuple[Player, int]:
         if one.kind == "openai":
-            return OpenAi(self._variant(one, "openai", one.url, url=one.url)), 0
+            return self._server(one), 0
         if one.kind == "ollama":
             return self._ollama(one), 0
         folder, artifact = self._artifact(one.changes.get("artifact", ""))
@@ -156,7 +204,8 @@ class Lineup:
         if one.kind == "llamacpp":
             return InProcess(variant, folder, path, settings), needed
         program = _program(folder, "llama-server")
-        served = ServedModel(name=variant.model, path=path, settings=settings)
+        draft = self._draft(settings)
+        served = ServedModel(name=variant.model, path=path, settings=settings, draft=draft)
         server = OwnServer(variant, lambda: LlamaServer(program, [*for_one(served), *common()]))
         return server, needed
 
@@ -166,6 +215,8 @@ class Lineup:
         changes = {name: value for name, value in one.changes.items() if name not in OWN}
         prepared = running.prepare({**changes, "model": self.subject(one).record.name})
         found = running.explain(prepared, self.host).running
+        if one.used:
+            return msgspec.structs.replace(found, settings=_as_before(one.used, found.settings))
         fit = found.settings.memory
         if fit.context > self.context and "context" not in changes:
             fit = msgspec.structs.replace(fit, context=self.context)
@@ -174,6 +225,21 @@ class Lineup:
             fit = msgspec.structs.replace(fit, sequences=parallel, context=whole)
         settings: RunSettings = msgspec.structs.replace(found.settings, memory=fit)
         return msgspec.structs.replace(found, settings=settings)
+
+    def _draft(self, settings: RunSettings) -> Path | None:
+        """The file of the draft model, where one is named."""
+        if not settings.draft_model:
+            return None
+        record = lookup.require_installed(self.store.models, settings.draft_model)
+        path = storage.path_of(self.store.models, record)
+        storage.ensure_unchanged(record, path)
+        return path
+
+    def _server(self, one: Wish) -> Player:
+        """A server that runs already, whoever started it."""
+        key = os.environ.get(access.VARIABLE, "").partition(",")[0]
+        model = one.changes.get("model") or model_at(one.url, key, self.subject().record.name)
+        return OpenAi(self._variant(one, "openai", one.url, url=one.url, model=model), key)
 
     def _artifact(self, key: str) -> tuple[Path, Artifact]:
         """The engine whose key begins so, every file hashed ("": that of the last setup)."""
@@ -268,6 +334,23 @@ def _program(folder: Path, name: str) -> Path:
             next_step="smolpc setup --refresh",
         )
     return found
+
+
+def _as_before(used: Mapping[str, Any], planned: RunSettings) -> RunSettings:
+    """The settings of an earlier run (`_used`); what it did not write down is as `planned`.
+
+    Raises UsageError for values that are no settings.
+    """
+    flat: dict[str, Any] = msgspec.to_builtins(planned)
+    fit = flat.pop("memory")
+    fit |= {name: value for name, value in used.items() if name in fit and name not in flat}
+    flat |= {name: value for name, value in used.items() if name in flat}
+    try:
+        return msgspec.convert({**flat, "memory": fit}, RunSettings)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            "the settings of that run cannot be used", why=str(error), next_step="smolpc bench"
+        ) from error
 
 
 def _used(settings: RunSettings) -> dict[str, Any]:

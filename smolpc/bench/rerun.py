@@ -14,6 +14,7 @@ from smolpc.errors import TrustError, UsageError
 from smolpc.models import download, lookup
 from smolpc.provision.target import catalog_for
 from smolpc.schema.bench import Answer, BenchResult, Comparison, Limit, Summary, Variant
+from smolpc.schema.tuning import fingerprint
 from smolpc.settings import Settings
 from smolpc.store import Store, artifacts
 
@@ -25,10 +26,11 @@ def again(
 ) -> tuple[BenchResult, tuple[Comparison, ...], tuple[str, ...]]:
     """The new result, each figure of it against the old one, and notes.
 
-    Questions, players, settings, engines and the order of the blocks are those of `old`. Raises
-    TrustError when the model is another file, UsageError when an engine is no longer here.
+    Questions, players, engines and the order of the blocks are those of `old`, and so are the
+    settings on the same kind of machine; another one chooses its own. Raises TrustError when the
+    model is another file, UsageError when an engine is no longer here.
     """
-    wanted = tuple(_wish(one, line) for one in old.variants)
+    wanted = lineup.numbered([_wish(one, line, old) for one in old.variants])
     new = conduct.bench(
         line,
         wanted,
@@ -72,8 +74,10 @@ def _here(variant: Variant, store: Store, settings: Settings, reporter: Reporter
     return download.pull(manifest, store, settings, reporter=reporter).name
 
 
-def _wish(variant: Variant, line: Lineup) -> Wish:
+def _wish(variant: Variant, line: Lineup, old: BenchResult) -> Wish:
     wish = lineup.wish(variant.wish or variant.player)
+    if old.fingerprint == fingerprint(line.host):
+        wish = msgspec.structs.replace(wish, used=variant.settings)
     record = line.subject(wish).record
     if variant.model_sha256 and variant.model_sha256 != record.sha256:
         raise TrustError(

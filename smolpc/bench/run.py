@@ -9,16 +9,25 @@ from contextlib import ExitStack, nullcontext
 
 import psutil
 
-from smolpc.bench import machine, pinning, scenarios
+from smolpc.bench import machine, scenarios
 from smolpc.bench.gpus import Gpus
 from smolpc.bench.players.protocol import Heard, Player, Question
 from smolpc.bench.players.timing import together as all_as_one
+from smolpc.bench.scenarios import Size
+from smolpc.detect import libraries
 from smolpc.schema.bench import Anchor, Answer, Condition, Figures, Scenario
 from smolpc.schema.model import Fill
 
 PAUSE = 0.15  # seconds after an answer of a player whose processes nobody knows
 NEXT_ASKER = 100_000  # between the numbers of those who ask at the same time
 WARM_UP = 8  # tokens of the first answer of each player, which does not count
+SAMPLE = 8  # times that a filler stands in a question to count its tokens
+
+
+def text_of(scenario: Scenario) -> tuple[str, ...]:
+    """What the tokens of a scenario's question depend on, besides how often the filler stands
+    in it."""
+    return scenario.system, scenario.filler, scenario.prompt
 
 
 class Measured:
@@ -33,8 +42,8 @@ class Measured:
 
 class Runner:
     """Takes turns. `together`: all players fit into memory at a time; else each is opened for
-    its turn. `context`: tokens, for texts that fill a share of it. `fills`: how
-    a player is asked to fill a gap, by its name."""
+    its turn. `context`: tokens, for texts that fill a share of it. `fills`: how a player is asked
+    to fill a gap, by its name."""
 
     def __init__(
         self,
@@ -52,9 +61,10 @@ class Runner:
         self.fills = fills or {}
         self.measured = Measured()
         self.depths: dict[str, int] = {}  # prompt tokens of a scenario, once somebody read it
+        self.sizes: dict[tuple[str, ...], Size] = {}  # of texts with a filler, once counted
         self.loads: dict[str, float] = {}  # seconds that opening took
         self.began = time.perf_counter()
-        self._processors = pinning.allowed()
+        self._processors = libraries.affinity() or 1
         self._stack = ExitStack()
         self._gpus = Gpus()
         self._open: set[str] = set()
@@ -84,7 +94,9 @@ class Runner:
     def warm_up(self) -> None:
         """Load everybody, and let them read each scenario once; that also tells how many
         tokens its prompt has. Raises SmolpcError when a player cannot play."""
-        for name in sorted(self.players, key=lambda one: self.players[one].variant.player):
+        names = sorted(self.players, key=lambda one: self.players[one].variant.player)
+        self._count(names)
+        for name in names:
             for scenario in self.scenarios.values():
                 if self.why_not(scenario.name, name):
                     continue
@@ -92,16 +104,38 @@ class Runner:
                 if heard.first_token is not None:
                     self.depths.setdefault(scenario.name, heard.prompt_tokens)
 
+    def _count(self, names: Sequence[str]) -> None:
+        """How many tokens a filler has, from two short questions to a player of each model. Of
+        several models the one with the most tokens counts: everybody reads the same."""
+        texts = {text_of(one): one for one in self.scenarios.values() if one.fill}
+        for text, scenario in texts.items():
+            models: set[str] = set()
+            for name in names:
+                variant = self.players[name].variant
+                if variant.player == "llama-bench" or variant.model in models:  # that reads no text
+                    continue
+                few, many = (
+                    self._ask(name, scenario, 0, answer=1, filler=scenario.filler * times)
+                    for times in (1, 1 + SAMPLE)
+                )
+                each = (many.prompt_tokens - few.prompt_tokens) / SAMPLE
+                if each > 0:  # else it does not tell
+                    models.add(variant.model)
+                    known = self.sizes.get(text, Size(0, 0))
+                    alone = max(known.alone, few.prompt_tokens - each)
+                    self.sizes[text] = Size(alone, max(known.filler, each))
+
     def block(self, number: int, order: Sequence[tuple[str, str]]) -> None:
         """One block: `order` are pairs of scenario and variant; who does not take part in a
         scenario is left out."""
         self._anchor(number)
+        throttles = machine.throttles()
         playing = [pair for pair in order if not self.why_not(*pair)]
         for place, (scenario, variant) in enumerate(playing):
             self.on_answer(f"{variant}: {self.scenarios[scenario].title}")
             self._turn(number, place, self.scenarios[scenario], variant)
         busy = self._others.busy()
-        self.measured.conditions.append(machine.condition(number, busy))
+        self.measured.conditions.append(machine.condition(number, busy, throttles))
         self._anchor(number)
 
     def _settle(self) -> None:
@@ -148,12 +182,15 @@ class Runner:
         for note in heard.notes:
             self.measured.notes[f"{variant}: {note}"] = None
 
-    def _ask(self, variant: str, scenario: Scenario, block: int, answer: int = 0) -> Heard:
+    def _ask(
+        self, variant: str, scenario: Scenario, block: int, answer: int = 0, filler: str = ""
+    ) -> Heard:
         """One question, or several at a time. The same block asks everybody the same; no two
-        blocks are alike."""
+        blocks are alike. `filler` "": as much as the scenario wants."""
         self._ready(variant)
         number = 1000 + 2 * block + bool(answer)
-        filler = scenarios.filler(scenario, self.context)
+        size = self.sizes.get(text_of(scenario)) or scenarios.estimated(scenario)
+        filler = filler or scenarios.filler(scenario, self.context, size)
         depth = self.depths.get(scenario.name, 0)
         questions = [
             Question(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from smolpc.catalog.reading import did_you_mean
 from smolpc.errors import UsageError
@@ -13,8 +14,14 @@ from smolpc.schema.running import Message, Request
 CHARACTERS = 3.5  # per token, where nobody can count: too few rather than too many
 SERVERS: tuple[Player, ...] = ("llama-server", "ollama", "openai")
 ROOM = 32  # tokens that a chat template may add
+SPARE = 8  # tokens by which two questions of a scenario may differ
 
-Count = Callable[[str], int]  # tokens of a text
+
+class Size(NamedTuple):
+    """Tokens of a question without its filler, and of the filler once."""
+
+    alone: float
+    filler: float
 
 
 def chosen(
@@ -65,17 +72,19 @@ def request(
     return Request(messages=(*first, asked), max_tokens=most)
 
 
-def filler(scenario: Scenario, context: int, count: Count | None = None) -> str:
+def estimated(scenario: Scenario) -> Size:
+    """For as long as nobody has counted."""
+    alone = len(scenario.system + scenario.prompt) / CHARACTERS + ROOM
+    return Size(alone, len(scenario.filler) / CHARACTERS)
+
+
+def filler(scenario: Scenario, context: int, size: Size) -> str:
     """As much of the filler as brings the prompt to `fill` of `context` tokens, and the answer
-    still fits. `count` None: nobody can count, so it is estimated."""
+    still fits."""
     if not scenario.fill:
         return ""
-    count = count or (lambda text: round(len(text) / CHARACTERS))
-    whole = count(scenario.filler * 8) / 8
-    rest = count(scenario.system + scenario.prompt) + ROOM
-    most = context - scenario.answer - rest
-    wanted = scenario.fill * context - rest
-    return scenario.filler * max(0, int(min(wanted, most) / whole))
+    whole = min(scenario.fill * context, context - scenario.answer - SPARE)
+    return scenario.filler * max(0, int((whole - size.alone) / size.filler))
 
 
 def why_not(scenario: Scenario, player: Player, *, fills: bool) -> str:

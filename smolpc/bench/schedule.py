@@ -8,7 +8,7 @@ from math import inf
 
 from smolpc.bench.interval import FEWEST
 from smolpc.bench.summary import PRIMARY
-from smolpc.schema.bench import Comparison
+from smolpc.schema.bench import Comparison, Summary
 
 NARROW = 0.02  # width of an interval, as a fraction: more measurements would change nothing
 
@@ -32,15 +32,17 @@ def order(
     )
 
 
-def widest(comparisons: Iterable[Comparison]) -> float:
+def widest(found: Iterable[Comparison | Summary]) -> float:
     """The width of the widest interval of the primary metrics: 0.02 where one reaches from 0.99
-    to 1.01. 0 where nothing is compared, infinite where an interval is missing."""
-    found = 0.0
-    for one in comparisons:
+    to 1.01. Infinite where an interval is missing, or nothing counts yet."""
+    widths = []
+    for one in found:
         if one.metric in PRIMARY:
-            low, high = one.ratio.low, one.ratio.high
-            found = max(found, (high - low) / one.ratio.median if low and high else inf)
-    return found
+            known = one.ratio if isinstance(one, Comparison) else one.value
+            if known.low is None or known.high is None or known.median <= 0:
+                return inf
+            widths.append((known.high - known.low) / known.median)
+    return max(widths, default=inf)
 
 
 def go_on(

@@ -41,7 +41,7 @@ def shares(
     """
     alone = {one.name for one in scenarios if one.parallel == 1}
     summaries = [one for one in summaries if one.scenario in alone]
-    wanted = [one for one in variants if one.model_sha256 == sha256 and on_processor(one)]
+    wanted = [one for one in variants if one.model_sha256 == sha256 and on_processor(one, host)]
     if not wanted or not summaries:
         return ()
     header = header_of(model, NetSettings(offline=True))
@@ -50,9 +50,10 @@ def shares(
     return tuple(found(header, shape, peaks, wanted, answers, summaries))
 
 
-def on_processor(variant: Variant) -> bool:
-    """Whether no layer is on a GPU, as far as it is known: only the processor is measured."""
-    return not variant.settings.get("gpu_layers")
+def on_processor(variant: Variant, host: Host) -> bool:
+    """Whether no layer is on a GPU: only the processor is measured. Who does not tell may use any
+    that is here."""
+    return not variant.settings.get("gpu_layers", len(host.gpus))
 
 
 def found(

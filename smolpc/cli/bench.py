@@ -13,7 +13,7 @@ from smolpc.console import Console, human_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smolpc.schema.bench import Comparison
+    from smolpc.schema.bench import BenchResult, Comparison
     from smolpc.schema.limit import Limit, LimitReport
     from smolpc.store import Store
 
@@ -86,6 +86,21 @@ def bench(
         console.emit(result)
     tables.show(console, result)
     console.print(f"kept as {path}   (smolpc bench.report makes a page of it)")
+    _fail_if_broken(result, json)
+
+
+def _fail_if_broken(result: BenchResult, json: bool) -> None:
+    """A run that ended before its time is kept and shown; a script must know it all the same."""
+    from smolpc.errors import PrerequisiteError
+
+    if result.broke and json:
+        raise Exit(code=PrerequisiteError.code)
+    if result.broke:
+        raise PrerequisiteError(
+            "the measurement ended early",
+            why=result.broke,
+            next_step="smolpc bench   (once that is mended)",
+        )
 
 
 @command(
@@ -166,6 +181,7 @@ def rerun(console: Console, result: str = "last", minutes: str = "", json: bool 
         console.emit(CompareReport(base=old.id, new=new.id, comparisons=found, notes=notes))
     _show_comparisons(console, found, (*notes, *new.notes))
     console.print(reruns.words(found))
+    _fail_if_broken(new, json)
 
 
 def _show_comparisons(console: Console, found: Sequence[Comparison], notes: Sequence[str]) -> None:
@@ -194,7 +210,8 @@ def _show_comparisons(console: Console, found: Sequence[Comparison], notes: Sequ
 @command(
     first="results",
     help={
-        "results": "files, folders of files, or ids, with commas between them (default: last)",
+        "results": "files, folders with one file of each PC, or ids, with commas between them"
+        " (default: last)",
         "out": "the file to write: .html, .md or .csv",
     },
 )

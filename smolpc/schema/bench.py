@@ -56,11 +56,15 @@ class Scenario(Value, kw_only=True):
     raw: bool = False  # `prompt` is text to continue, without the chat template
     suffix: str = ""  # what follows the gap behind `prompt` (needs a model that fills gaps)
     filler: str = ""  # repeated in front of `prompt` until `fill` of the context is used
-    fill: Share = 0.0
+    fill: Share = 0.0  # of the smallest context of all players
     warm: bool = False  # what was computed for the answer before may be used again
     answer: Count  # tokens; the model's end of turn does not stop it, where a player can do that
     # Answers at a time, servers only: their figures are those of all together (`timing.together`).
     parallel: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+
+    def __post_init__(self) -> None:
+        if self.fill and not self.filler:
+            raise ValueError("`fill` needs a `filler` to fill the context with")
 
 
 class Variant(Value, kw_only=True):
@@ -130,7 +134,8 @@ class Condition(Value, kw_only=True):
     temperature: float | None = None  # degrees Celsius, the hottest sensor of the processor
     on_battery: bool | None = None
     governor: str = ""
-    throttled: bool | None = None
+    turbo: bool | None = None  # whether the processor may run faster than its nominal speed
+    throttled: bool | None = None  # whether heat slowed it down in this block
 
 
 class Estimate(Value, kw_only=True):
@@ -200,3 +205,4 @@ class BenchResult(Value, kw_only=True):
     comparisons: tuple[Comparison, ...] = ()
     limits: tuple[Limit, ...] = ()
     notes: tuple[str, ...] = ()  # what the reader must know: load, drift, different prompts
+    broke: str = ""  # the error that ended it before its time

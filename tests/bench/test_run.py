@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from smolpc.bench import machine, run
@@ -98,6 +99,21 @@ def test_a_player_that_breaks_ends_the_run_and_the_others_are_closed() -> None:
         other.broken = True
         one_block(made, 1)
     assert not one.is_open and not other.is_open
+
+
+def test_long_texts_are_as_long_as_the_model_counts_them() -> None:
+    """Half the players count more tokens in the same text; theirs is what counts for all."""
+    long = KNOWN["long-context-50"]
+    one, other = Fake("one", counts=4.0), Fake("other", counts=2.5)
+    other.variant = msgspec.structs.replace(other.variant, model="another")
+    with runner(one, other, scenarios=(long,)) as made:
+        made.warm_up()
+        one_block(made)
+    tokens = {answer.variant: answer.prompt_tokens for answer in made.measured.answers}
+    each = len(long.filler) / 2.5
+    assert 0.5 * 4096 - each <= tokens["other"] <= 0.5 * 4096
+    assert tokens["one"] == pytest.approx(tokens["other"] * 2.5 / 4, rel=0.01)
+    assert made.depths[long.name] > 1000
 
 
 def test_four_at_once_ask_different_things_and_count_as_one_answer() -> None:

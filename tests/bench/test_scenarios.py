@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolpc.bench.scenarios import CHARACTERS, chosen, filler, request, why_not
+from smolpc.bench.scenarios import CHARACTERS, Size, chosen, estimated, filler, request, why_not
 from smolpc.catalog import load_catalog
 from smolpc.errors import UsageError
 from smolpc.schema.bench import Player, Scenario
@@ -54,18 +54,29 @@ def test_the_same_block_asks_everybody_the_same(scenario: Scenario) -> None:
     assert request(scenario, 1004, answer=3).max_tokens == 3
 
 
-@given(st.sampled_from([one for one in KNOWN.values() if one.fill]), st.integers(512, 32768))
-def test_a_filler_fills_its_share_and_leaves_room_for_the_answer(
-    scenario: Scenario, context: int
-) -> None:
-    def count(words: str) -> int:
-        return round(len(words) / CHARACTERS)
+FILLED = st.sampled_from([one for one in KNOWN.values() if one.fill])
 
-    filled = filler(scenario, context, count)
-    asked = count(text(request(scenario, 1000, filled)))
+
+@given(FILLED, st.integers(512, 32768), st.floats(10, 100), st.floats(20, 200))
+def test_a_filler_fills_its_share_and_leaves_room_for_the_answer(
+    scenario: Scenario, context: int, alone: float, each: float
+) -> None:
+    times = len(filler(scenario, context, Size(alone, each))) / len(scenario.filler)
+    asked = alone + times * each
     assert asked + scenario.answer <= context
-    one = count(scenario.filler)
-    assert asked >= min(scenario.fill * context, context - scenario.answer) - one - 64
+    assert asked >= min(scenario.fill * context, context - scenario.answer) - each - 8
+    assert asked <= scenario.fill * context or not times
+
+
+def test_until_somebody_counts_a_filler_is_too_short_rather_than_too_long() -> None:
+    scenario = KNOWN["long-context-90"]
+    words = text(request(scenario, 1000, filler(scenario, 4096, estimated(scenario))))
+    assert 0.85 * 4096 < len(words) / CHARACTERS < 0.9 * 4096
+
+
+def test_a_share_of_the_context_needs_a_text_to_fill_it_with() -> None:
+    with pytest.raises(ValueError, match="filler"):
+        Scenario(name="x", title="x", about="x", prompt="x", answer=1, fill=0.5)
 
 
 FILL = Fill(prefix="<P>", suffix="<S>", middle="<M>")

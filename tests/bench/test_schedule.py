@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smolpc.bench.schedule import go_on, order, widest
-from smolpc.schema.bench import Comparison, Estimate, Metric
+from smolpc.schema.bench import Comparison, Estimate, Metric, Summary
 
 names = st.lists(st.text("abc", min_size=1), unique=True, max_size=5)
 
@@ -68,4 +69,17 @@ def comparison(metric: Metric, low: float | None, high: float | None) -> Compari
 def test_only_primary_metrics_ask_for_more_blocks() -> None:
     assert widest([comparison("decode", 0.99, 1.02), comparison("memory", 0.5, 2)]) < 0.031
     assert widest([comparison("decode", 0.99, 1.02), comparison("total", None, None)]) == inf
-    assert widest([]) == 0
+
+
+def test_while_nothing_counts_or_is_sure_it_goes_on() -> None:
+    assert widest([]) == inf
+    assert widest([comparison("memory", 0.99, 1.01)]) == inf
+
+
+def test_a_single_player_is_measured_until_its_own_figures_are_narrow() -> None:
+    def figure(metric: Metric, low: float | None, high: float | None) -> Summary:
+        value = Estimate(median=100.0, low=low, high=high, count=8)
+        return Summary(scenario="s", variant="a", metric=metric, value=value)
+
+    assert widest([figure("decode", 98, 103), figure("cpu", 10, 200)]) == pytest.approx(0.05)
+    assert widest([figure("decode", None, None)]) == inf

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from invoke.exceptions import Exit
 
 from smolpc.bench.limit import report
 from smolpc.bench.limit.peaks import Measured
+from smolpc.cli import bench
+from smolpc.errors import PrerequisiteError
 from smolpc.schema.artifact import ModelRecord
 from smolpc.schema.limit import LimitReport
+from tests.bench.results import result
 from tests.bench.test_peaks import measured
 from tests.cli.test_commands import run
 from tests.cli.test_explain import host, model
@@ -51,3 +55,13 @@ def test_a_cache_type_that_does_not_exist(
     monkeypatch.setenv("SMOLPC_KV_TYPE", "q3_7")
     assert run("bench.limit") == 2
     assert "q3_7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_a_run_that_ended_early_does_not_look_like_success(json: bool) -> None:
+    whole = result()
+    bench._fail_if_broken(whole, json)
+    broken = msgspec.structs.replace(whole, broke="the server is gone")
+    with pytest.raises(Exit if json else PrerequisiteError) as caught:
+        bench._fail_if_broken(broken, json)
+    assert caught.value.code == 3
