@@ -14,7 +14,7 @@ from smolpc.runtime.measuring import Measurer, NotMeasured, Timing
 from smolpc.schema.running import RunSettings
 from smolpc.schema.tuning import Sample, TunedStep, TunedValue
 from smolpc.tune.candidates import Changes, Goal, Group, apply
-from smolpc.tune.race import FEWEST, CandidateFailed, Outcome, proved, race, ratios
+from smolpc.tune.race import CONFIDENCE, FEWEST, CandidateFailed, Outcome, proved, race, ratios
 
 PROMPT, ANSWER = (32, 512), (8, 96)  # tokens of one measurement, fewest and most
 SECONDS = 0.4  # that reading the prompt, and answering, should take in one measurement
@@ -139,10 +139,11 @@ class Tuner:
     def _together(self) -> TunedStep:
         """Settings that were proved one by one may still get into each other's way."""
         pairs: list[tuple[float, float]] = []
+        enough = stats.pairs_needed(CONFIDENCE)
         best = apply(self.start, self.changes)
         try:
             while not proved(pairs) and len(pairs) < MOST_PAIRS:
-                if len(pairs) >= FEWEST and self.clock() >= self.ends:
+                if len(pairs) >= enough and self.clock() >= self.ends:
                     break
                 self.on_measured("all together")
                 before = spent(self.timing(self.start), "both")
