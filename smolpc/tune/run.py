@@ -87,13 +87,15 @@ class Tuner:
     def run(self, groups: Iterable[Group]) -> Iterator[TunedStep]:
         """Race after race, until there are no more or the time is up. Take the groups from
         here one by one: what is proved counts from then on."""
-        waiting = list(groups)
+        waiting, found = list(groups), 0
         while waiting:
             group, left = waiting.pop(0), self.ends - self.clock()
             # An equal share, but no less than a race takes: a few results are better than none.
             share = max(left / (len(waiting) + 1), FEWEST * self.typical(group.goal))
-            yield self._race(group, self.clock() + min(share, left))
-        if sum(one.gain > 0 for one in self.values) > 1:  # one alone has just been proved
+            step = self._race(group, self.clock() + min(share, left))
+            found += bool(step.kept)
+            yield step
+        if found > 1:  # one alone has just been proved
             yield self._together()
 
     def _race(self, group: Group, ends: float) -> TunedStep:
@@ -141,13 +143,19 @@ class Tuner:
         pairs: list[tuple[float, float]] = []
         enough = stats.pairs_needed(CONFIDENCE)
         best = apply(self.start, self.changes)
+        # A draft model guesses only in the answer to a real question, and that one is short.
+        goals: tuple[Goal, ...] = ("prompt", "text") if best.speculation == "draft" else ("both",)
+
+        def seconds(settings: RunSettings) -> float:
+            return sum(spent(self.timing(settings, goal), goal) for goal in goals)
+
         try:
             while not proved(pairs) and len(pairs) < MOST_PAIRS:
                 if len(pairs) >= enough and self.clock() >= self.ends:
                     break
                 self.on_measured("all together")
-                before = spent(self.timing(self.start), "both")
-                pairs.append((before, spent(self.timing(best), "both")))
+                before = seconds(self.start)
+                pairs.append((before, seconds(best)))
         except CandidateFailed:
             pairs = [(0.0, 1.0)]
         if stats.median(ratios(pairs)) > 1:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from smolpc import stats
@@ -25,10 +26,13 @@ GROUPS = (
     Group(name="micro-batch", goal="prompt", candidates=({"ubatch": 256}, {"ubatch": 1024})),
     Group(name="flash attention", goal="both", candidates=({"flash_attention": "off"},)),
 )
+PAIR = {"speculation": "draft", "draft_model": "small"}
+DRAFT = Group(name="draft model", goal="text", candidates=(PAIR,))
 
 
 class Engine:
-    """A measurer whose rates are known, on a noisy machine with a clock of its own."""
+    """A measurer whose rates are known, on a noisy machine with a clock of its own. As in the
+    real one, a draft model guesses only in the answer to a real question."""
 
     def __init__(self, rates: Rates, seed: int) -> None:
         self.rates, self.random, self.now = rates, random.Random(seed), 0.0
@@ -36,7 +40,8 @@ class Engine:
     def measure(
         self, settings: RunSettings, *, prompt: int, answer: int, real: bool = False
     ) -> Timing:
-        reading, answering = self.rates(settings)
+        guessing = settings if real else msgspec.structs.replace(settings, speculation="off")
+        reading, answering = self.rates(guessing)
         noise = math.exp(abs(self.random.gauss(0, 0.04)))
         found = Timing(prompt=prompt / reading * noise, answer=answer / answering * noise)
         self.now += found.prompt + found.answer
@@ -97,11 +102,37 @@ def test_a_draft_model_that_pays_is_kept_with_its_name() -> None:
     def rates(settings: RunSettings) -> tuple[float, float]:
         return 300.0, 45.0 * (1.4 if settings.speculation == "draft" else 1.0)
 
-    pair = {"speculation": "draft", "draft_model": "small"}
+    for seed in range(10):
+        one = tuner(rates, seed)
+        (step,) = one.run([DRAFT])  # one group: there is nothing to compare it with
+        assert step.kept == PAIR
+        assert {value.setting: value.rate for value in one.values} == dict.fromkeys(PAIR, "decode")
+
+
+def test_a_setting_that_spoils_the_guesses_of_a_draft_model_is_noticed() -> None:
+    def rates(settings: RunSettings) -> tuple[float, float]:
+        guesses, off = settings.speculation == "draft", settings.memory.flash == "off"
+        if guesses and off:
+            return 300.0, 20.0
+        return 300.0, 45.0 * (1.4 if guesses or off else 1.0)
+
     one = tuner(rates, 3)
-    step, *_ = one.run([Group(name="draft model", goal="text", candidates=(pair,))])
-    assert step.kept == pair
-    assert {value.setting: value.rate for value in one.values} == dict.fromkeys(pair, "decode")
+    *apart, together = one.run([DRAFT, GROUPS[2]])
+    assert all(step.kept for step in apart)
+    assert together.group == "all together" and not one.values
+
+
+def test_a_draft_model_does_not_hide_that_reading_became_slow() -> None:
+    def rates(settings: RunSettings) -> tuple[float, float]:
+        fewer, smaller = settings.threads == 2, settings.memory.ubatch == 256
+        guesses = settings.speculation == "draft"
+        reading = 300.0 if not smaller else 60.0 if fewer else 400.0
+        return reading, (60.0 if fewer else 45.0) * (1.4 if guesses else 1.0)
+
+    one = tuner(rates, 3)
+    *apart, together = one.run([GROUPS[1], GROUPS[0], DRAFT])
+    assert all(step.kept for step in apart)
+    assert together.group == "all together" and not one.values
 
 
 def test_it_ends_in_time() -> None:
