@@ -39,6 +39,12 @@ def wanted_context(shape: Shape, fixed: Fixed) -> int:
     return min(asked, shape.trained_context or asked)
 
 
+def refused(shape: Shape, fixed: Fixed) -> str:
+    """Why the engine takes no settings with these values; "" when it does."""
+    kv_type, flash = fixed.get("kv_type", "f16"), fixed.get("flash_attention", "auto")
+    return loadable(shape, msgspec.structs.replace(fit.RUNTIME, kv_type=kv_type, flash=flash))
+
+
 def place(shape: Shape, devices: Sequence[Device], fixed: Fixed) -> Choice:
     """The best settings with everything in `fixed` as it is. Raises UsageError for values that
     no engine takes.
@@ -46,6 +52,13 @@ def place(shape: Shape, devices: Sequence[Device], fixed: Fixed) -> Choice:
     Layers with a sliding window keep the whole context where that costs nothing, because only
     then a prompt's beginning can be used again; where memory is short they keep the window.
     """
+    why = refused(shape, fixed)
+    if why:
+        raise UsageError(
+            f"the engine does not take kv_type {fixed['kv_type']}",
+            why=why,
+            next_step="smolpc run --explain --kv-type f16",
+        )
     whole = _best(shape, devices, fixed, full_window=True)
     if not any(layer.attention == "swa" for layer in shape.layers):
         return whole
@@ -69,13 +82,6 @@ def _best(shape: Shape, devices: Sequence[Device], fixed: Fixed, *, full_window:
         batch=fixed.get("batch") or max(fit.RUNTIME.batch, ubatch or 0),
         full_window=full_window,
     )
-    refused = loadable(shape, base)
-    if refused:
-        raise UsageError(
-            f"the engine does not take kv_type {kv_type}",
-            why=refused,
-            next_step="smolpc run --explain --kv-type f16",
-        )
     context = wanted_context(shape, fixed)
     smaller = tuple(size for size in fit.UBATCHES if size <= base.batch) or (base.batch,)
 

@@ -13,7 +13,7 @@ from typing import Any
 from smolpc.errors import UsageError
 from smolpc.plan import cores, placing
 from smolpc.plan.reasons import Words
-from smolpc.schema.config_report import Setting
+from smolpc.schema.config_report import Plain, Setting
 from smolpc.schema.fit import Choice, Device, Shape
 from smolpc.schema.host import Cpu
 from smolpc.schema.running import RunSettings
@@ -55,6 +55,7 @@ def choose(
         for one in (tuned.values if tuned else ())
         if one.setting not in asked and one.setting not in ANSWERS
     }
+    measured, against = _agreeing(shape, asked, measured)
     choice, measured, dropped = _placed(shape, usable, asked, measured)
     undo = {f"{name} {wish.value}": _undo(wish) for name, wish in asked.items() if name in MEMORY}
     short = placing.require_room(choice, shape, usable, undo)
@@ -75,6 +76,7 @@ def choose(
     words = Words(shape, usable, cpu, settings, choice)
     notes = (
         words.cut_context(values["context"]) if "context" in asked else words.small_context(),
+        *against,
         dropped,
         short,
         f"memory is tight: {choice.why}" if choice.verdict == "tight" else "",
@@ -125,6 +127,21 @@ def _check(devices: Sequence[Device], asked: Wishes) -> None:
         )
 
 
+def _agreeing(
+    shape: Shape, asked: Wishes, measured: Mapping[str, TunedValue]
+) -> tuple[dict[str, TunedValue], list[str]]:
+    """The measured values that go with what the user asked for, and a note for each other one."""
+    values: dict[str, Plain] = {name: wish.value for name, wish in asked.items()}
+    kept, notes = dict[str, TunedValue](), list[str]()
+    for name, one in measured.items():
+        why = placing.refused(shape, {**values, name: one.value})
+        if why:
+            notes.append(_not_used({name: one.value}, why))
+        else:
+            kept[name], values[name] = one, one.value
+    return kept, notes
+
+
 def _placed(
     shape: Shape, devices: Sequence[Device], asked: Wishes, measured: dict[str, TunedValue]
 ) -> tuple[Choice, dict[str, TunedValue], str]:
@@ -140,8 +157,13 @@ def _placed(
         if choice.verdict in ("fits", plain.verdict) and not shorter:
             return choice, measured, ""
     left = {name: one for name, one in measured.items() if name not in faster}
-    said = " and ".join(f"{name} {value}" for name, value in faster.items())
-    return plain, left, f"{said} was measured to be faster, but does not fit now: not used"
+    return plain, left, _not_used(faster, "does not fit now")
+
+
+def _not_used(values: Mapping[str, Plain], why: str) -> str:
+    """A note about values that were measured and do not count."""
+    said = " and ".join(f"{name} {value}" for name, value in values.items())
+    return f"{said} was measured to be faster, but {why}: not used"
 
 
 def _threads(asked: int, cpu: Cpu) -> tuple[int, str]:

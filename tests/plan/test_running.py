@@ -184,6 +184,17 @@ def test_a_measurement_never_changes_answers() -> None:
     assert (running.settings.memory.kv_type, running.settings.memory.context) == ("f16", 8192)
 
 
+def test_a_measured_value_that_does_not_go_with_a_wish_is_left_out_and_that_is_said() -> None:
+    shape, here = synthetic()["qwen2-0.5b-q4_k_m"], machine(60 * GB)
+    found = tuned(flash_attention="off", ubatch=256)
+    assert choose(shape, here, CPU, None, found).settings.memory.flash == "off"
+    running = choose(shape, here, CPU, wish(kv_type="q8_0"), found)
+    memory = running.settings.memory
+    assert (memory.kv_type, memory.flash, memory.ubatch) == ("q8_0", "auto", 256)
+    (note,) = running.notes
+    assert "flash_attention off" in note and "q8_0" in note and "not used" in note
+
+
 def test_a_measured_value_that_does_not_fit_today_is_left_out_and_that_is_said() -> None:
     shape = synthetic()["qwen2-7b-q4_k_m"]
     roomy, close = machine(32 * GB, 24 * GB), machine(32 * GB, 2 * GB)
