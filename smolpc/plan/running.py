@@ -2,7 +2,8 @@
 
 The user's settings win, or fail loudly. Beneath them stand values that `smolpc tune` measured
 to be faster here, beneath those what fits (`plan.placing`). What changes the answers, such as
-quantized keys and values, happens only when it was asked for.
+quantized keys and values, happens only when it was asked for, in the settings or for a measurement
+(`tune --kv-types`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from smolpc.schema.tuning import Tuned, TunedValue
 
 MEMORY = ("context", "gpu_layers", "cpu_experts", "kv_type", "batch", "ubatch", "flash_attention")
 NAMES = (*MEMORY, "threads", "batch_threads", "devices", "speculation", "draft_model")
-ANSWERS = ("context", "kv_type")  # these change the answers: no measurement chooses them
 UNDO = {
     "machine": "smolpc config.set {name} auto   (over {origin})",
     "user": "smolpc config.unset {name}",
@@ -53,7 +53,7 @@ def choose(
     measured = {
         one.setting: one
         for one in (tuned.values if tuned else ())
-        if one.setting not in asked and one.setting not in ANSWERS
+        if one.setting not in asked and one.setting != "context"  # a short one is always faster
     }
     measured, against = _agreeing(shape, asked, measured)
     choice, measured, dropped = _placed(shape, usable, asked, measured)
@@ -147,8 +147,10 @@ def _placed(
 ) -> tuple[Choice, dict[str, TunedValue], str]:
     """The choice, the measured values that it uses, and a note when it cannot use them."""
     fixed = {name: asked[name].value for name in MEMORY if name in asked}
-    plain = placing.place(shape, devices, fixed)
     faster = {name: one.value for name, one in measured.items() if name in MEMORY}
+    if "kv_type" in faster:  # it was asked for, and takes less memory: it always fits
+        fixed["kv_type"] = faster.pop("kv_type")
+    plain = placing.place(shape, devices, fixed)
     if not faster:
         return plain, measured, ""
     if not faster.get("gpu_layers") or len(devices) > 1:
@@ -184,6 +186,8 @@ def _reason(name: str, words: Words, asked: Wishes, measured: Mapping[str, Tuned
         one = measured[name]
         what = {"decode": "answers", "prompt": "reads prompts", "both": "reads and answers"}
         why = f"measured here: it {what[one.rate]} {one.gain:.0%} faster than by default"
+        if name == "kv_type":
+            why += "; it changes answers a little, you asked to try it (tune --kv-types)"
         return Reason(setting=name, value=value, layer="tuned", origin="smolpc tune", why=why)
     why = words.of_default(name)
     return Reason(setting=name, value=value, layer="default", origin="default", why=why)

@@ -178,10 +178,39 @@ def test_measured_values_count_above_defaults_and_below_the_users() -> None:
     assert "12%" in why(running, "ubatch")
 
 
-def test_a_measurement_never_changes_answers() -> None:
+def test_a_measurement_never_shortens_the_context() -> None:
     shape, here = synthetic()["qwen2-0.5b-q4_k_m"], machine(60 * GB)
-    running = choose(shape, here, CPU, None, tuned(kv_type="q4_0", context=512))
-    assert (running.settings.memory.kv_type, running.settings.memory.context) == ("f16", 8192)
+    assert choose(shape, here, CPU, None, tuned(context=512)).settings.memory.context == 8192
+
+
+def test_a_cache_type_that_was_measured_because_the_user_asked_for_it_is_used() -> None:
+    shape, here = synthetic()["qwen2-0.5b-q4_k_m"], machine(60 * GB)
+    running = choose(shape, here, CPU, None, tuned(kv_type="q8_0"))
+    assert (running.settings.memory.kv_type, running.notes) == ("q8_0", ())
+    (reason,) = [one for one in running.reasons if one.setting == "kv_type"]
+    assert (reason.layer, reason.origin) == ("tuned", "smolpc tune")
+    assert "12%" in reason.why and "you asked" in reason.why and "--kv-types" in reason.why
+
+
+def test_a_measured_cache_type_is_used_where_memory_is_short_too() -> None:
+    shape, tight = synthetic()["qwen2-7b-q4_k_m"], machine(3 * GB, 3 * GB)
+    alone = choose(shape, tight, CPU, None, tuned(kv_type="q8_0"))
+    other = choose(shape, tight, CPU, None, tuned(kv_type="q8_0", gpu_layers=29))
+    assert alone.settings.memory == other.settings.memory
+    assert alone.settings.memory.kv_type == "q8_0"
+    assert not any("kv_type" in note for note in (*alone.notes, *other.notes))
+    assert any("gpu_layers 29" in note for note in other.notes)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [({"kv_type": "f16"}, []), ({"flash_attention": "off"}, ["kv_type q8_0"])]
+)
+def test_a_measured_cache_type_gives_way(values: dict[str, Plain], said: list[str]) -> None:
+    shape, here = synthetic()["qwen2-0.5b-q4_k_m"], machine(60 * GB)
+    running = choose(shape, here, CPU, wish(**values), tuned(kv_type="q8_0"))
+    assert running.settings.memory.kv_type == "f16"
+    assert [note.partition(" was measured")[0] for note in running.notes] == said
+    assert all(used(running, name) == value for name, value in values.items())
 
 
 def test_a_measured_value_that_does_not_go_with_a_wish_is_left_out_and_that_is_said() -> None:
