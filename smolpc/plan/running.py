@@ -133,8 +133,11 @@ def _agreeing(
     """The measured values that go with what the user asked for, and a note for each other one."""
     values: dict[str, Plain] = {name: wish.value for name, wish in asked.items()}
     kept, notes = dict[str, TunedValue](), list[str]()
+    named = "draft_model" in asked or "draft_model" in measured
     for name, one in measured.items():
         why = placing.refused(shape, {**values, name: one.value})
+        if name == "speculation" and one.value == "draft" and not named:
+            why = "no draft model is named any more"
         if why:
             notes.append(_not_used({name: one.value}, why))
         else:

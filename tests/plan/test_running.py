@@ -224,6 +224,19 @@ def test_a_measured_value_that_does_not_go_with_a_wish_is_left_out_and_that_is_s
     assert "flash_attention off" in note and "q8_0" in note and "not used" in note
 
 
+def test_measured_guesses_are_left_out_when_the_draft_model_is_no_longer_named() -> None:
+    shape, here = synthetic()["qwen2-0.5b-q4_k_m"], machine(60 * GB)
+    found = tuned(speculation="draft", threads=4)  # the draft model was a setting of the user
+    named = choose(shape, here, CPU, wish(draft_model="small"), found)
+    assert (named.settings.speculation, named.settings.draft_model) == ("draft", "small")
+    both = choose(shape, here, CPU, None, tuned(speculation="draft", draft_model="small"))
+    assert (both.settings.speculation, both.settings.draft_model) == ("draft", "small")
+    running = choose(shape, here, CPU, None, found)
+    assert (running.settings.speculation, running.settings.threads) == ("auto", 4)
+    (note,) = running.notes
+    assert "speculation draft" in note and "draft model" in note and "not used" in note
+
+
 def test_a_measured_value_that_does_not_fit_today_is_left_out_and_that_is_said() -> None:
     shape = synthetic()["qwen2-7b-q4_k_m"]
     roomy, close = machine(32 * GB, 24 * GB), machine(32 * GB, 2 * GB)
