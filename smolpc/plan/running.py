@@ -159,7 +159,7 @@ def _placed(
     if not faster.get("gpu_layers") or len(devices) > 1:
         choice = placing.place(shape, devices, {**faster, **fixed})
         shorter = choice.estimate.settings.context < plain.estimate.settings.context
-        if choice.verdict in ("fits", plain.verdict) and not shorter:
+        if choice.verdict in {"fits", plain.verdict} - {"does-not-fit"} and not shorter:
             return choice, measured, ""
     left = {name: one for name, one in measured.items() if name not in faster}
     return plain, left, _not_used(faster, "does not fit now")
