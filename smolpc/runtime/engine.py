@@ -137,9 +137,9 @@ class Engine:
             found = self._named(self._session.model(model))
             if found.name not in self._models:
                 self._bind(found, settings)
-                chosen, notes = (settings, ()) if settings else self._choose(found, model)
-                if settings is None and self._budget is None:
+                if self._budget is None:
                     self._budget = self._session.chosen.memory_budget_bytes or None
+                chosen, notes = (settings, ()) if settings else self._choose(found, model)
                 self._make_room(found, chosen)
                 self._models[found.name] = self._load(found, chosen, notes)
                 if self._default is None:

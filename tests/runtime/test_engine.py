@@ -1,0 +1,97 @@
+"""Which models an engine keeps and which it refuses, on a machine whose memory is simulated."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+
+from smolpc import detect
+from smolpc.errors import PrerequisiteError
+from smolpc.runtime import bindings, loaded, memory
+from smolpc.runtime.engine import Engine
+from smolpc.runtime.loaded import Model
+from smolpc.schema.fit import FitSettings
+from smolpc.schema.host import Host, Memory
+from smolpc.schema.running import RunSettings
+from smolpc.settings import Settings
+from smolpc.store import artifacts
+from tests.machines import hosts
+from tests.plan.fit import shapes
+
+GB = 10**9
+SMALL = RunSettings(memory=FitSettings(context=256), threads=1)
+TINY = shapes.Dims(3, 256, 4, 2, 512, 1000, 64)
+
+
+class Machine:
+    """Only the models that are loaded take memory, as much as is estimated for them."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.loaded: list[SimLoaded] = []
+
+    @property
+    def free(self) -> int:
+        return max(0, self.total - sum(one.bytes for one in self.loaded))
+
+    def host(self, **_: Any) -> Host:
+        here = Memory(total=self.total, available=self.free)
+        return msgspec.structs.replace(hosts()["cloud-xeon-icelake-debian12"], memory=here)
+
+
+class SimLoaded:
+    """A model in the machine that `bound` is. It answers nothing."""
+
+    clock = itertools.count()
+
+    def __init__(
+        self, bound: Any, artifact: Any, model: Model, settings: RunSettings, *_: Any, **__: Any
+    ) -> None:
+        self.machine: Machine = bound.machine
+        self.model, self.settings = model, settings
+        self.bytes = memory.needed(model.path, settings.memory)
+        self.used_at = next(self.clock)
+        self.busy = False
+        self.machine.loaded.append(self)
+
+    def close(self) -> None:
+        self.machine.loaded.remove(self)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+    """A machine with 24 GB, and an engine that needs no library."""
+    made = Machine(24 * GB)
+    needs = SimpleNamespace(backends=("cpu",))
+    engine = SimpleNamespace(key="0" * 64, lib_dir="lib", requirements=needs)
+    bound = SimpleNamespace(machine=made, devices=(), ggml=SimpleNamespace(devices=tuple))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(detect, "host", made.host)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=made.free))
+    monkeypatch.setattr(artifacts, "open_verified", lambda _: engine)
+    monkeypatch.setattr(bindings, "bind", lambda *_, **__: bound)
+    monkeypatch.setattr(loaded, "Loaded", SimLoaded)
+    return made
+
+
+def file(folder: Path, name: str, dims: shapes.Dims = TINY) -> Path:
+    return shapes.write(shapes.dense(name, "llama", dims, "Q4_0"), folder / f"{name}.gguf")
+
+
+def test_the_budget_of_the_settings_counts_for_chosen_settings_too(
+    machine: Machine, tmp_path: Path
+) -> None:
+    model, small = file(tmp_path, "a"), Settings(memory_budget="1M")
+    with pytest.raises(PrerequisiteError, match="memory budget"):
+        Engine.open(model, artifact=tmp_path, config=small, settings=SMALL)
+    with Engine.open(
+        model, artifact=tmp_path, config=small, settings=SMALL, memory_budget=GB
+    ) as own:
+        assert own.models == ("a",)
+    assert machine.loaded == []
