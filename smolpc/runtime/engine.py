@@ -190,8 +190,9 @@ class Engine:
                 allow_cpu_fallback=self._allow_cpu,
             )
 
+        draft = self._draft_for(wanted)  # one that is missing is said before anything is loaded
         loaded = place(load, wanted, Smaller(self.bound, model, lambda: self._session.host))
-        if (draft := self._draft_for(wanted)) is not None:
+        if draft is not None:
             try:
                 self._add_draft(loaded, draft)
             except BaseException:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from smolpc import detect
-from smolpc.errors import PrerequisiteError
+from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.runtime import bindings, loaded, memory
 from smolpc.runtime.engine import Engine
 from smolpc.runtime.loaded import Model
@@ -95,3 +95,12 @@ def test_the_budget_of_the_settings_counts_for_chosen_settings_too(
     ) as own:
         assert own.models == ("a",)
     assert machine.loaded == []
+
+
+def test_a_missing_draft_model_leaves_nothing_loaded(machine: Machine, tmp_path: Path) -> None:
+    drafted = msgspec.structs.replace(SMALL, speculation="draft", draft_model="gone")
+    with Engine(artifact=tmp_path, config=Settings()) as own:
+        with pytest.raises(UsageError, match="gone"):
+            own.load(file(tmp_path, "a"), settings=drafted)
+        assert machine.loaded == []
+        assert own.models == ()
