@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from smolpc.runtime.loaded import Loaded, Model
     from smolpc.runtime.session import ModelName
     from smolpc.schema.host import Host
+    from smolpc.schema.running_report import Running
     from smolpc.settings import Config, Settings
 
 __all__ = ["Engine", "Message"]
@@ -127,8 +128,8 @@ class Engine:
         """Load one more model and return its name; one that is loaded already stays as it is.
 
         The first model is the default of `generate`. Where memory is short, those models leave
-        that were not used for longest; one that is answering stays. Raises as `open` does, and
-        PrerequisiteError when the budget does not suffice.
+        that were not used for longest; one that is answering stays, and all stay when not even that
+        would suffice. Raises as `open` does, and PrerequisiteError when the budget is too small.
         """
         with self._changing:
             self._require_open()
@@ -156,24 +157,37 @@ class Engine:
         return msgspec.structs.replace(found, name=name)
 
     def _choose(self, found: Model, asked_as: ModelName) -> tuple[RunSettings, tuple[str, ...]]:
-        """What fits beside the loaded models; those leave that stand in its way."""
-        while True:
+        """What fits beside the loaded models; those leave that stand in its way, but none for a
+        model that would not fit without them either."""
+
+        def running(freed: int = 0) -> Running:
             devices = self.bound.ggml.devices()  # with what is free now
+            return self._session.run_settings(found, asked_as, self.artifact, devices, freed)
+
+        possible = False
+        while True:
             oldest = self._oldest_idle()
             try:
-                running = self._session.run_settings(found, asked_as, self.artifact, devices)
+                made = running()
             except PrerequisiteError:
                 if oldest is None:
                     raise
             else:
-                if oldest is None or running.choice.verdict != "does-not-fit":
-                    return running.settings, running.notes
+                if oldest is None or made.choice.verdict != "does-not-fit":
+                    return made.settings, made.notes
+            if not possible:
+                self._needed(found, running(freed=self._bytes(busy=False)).settings)
+                possible = True
             self.unload(oldest)
 
     def _oldest_idle(self) -> str | None:
         """The loaded model that was not used for longest and is not answering."""
         idle = [name for name, loaded in self._models.items() if not loaded.busy]
         return min(idle, key=lambda name: self._models[name].used_at, default=None)
+
+    def _bytes(self, *, busy: bool) -> int:
+        """What the loaded models take that are answering, or those that are not."""
+        return sum(loaded.bytes for loaded in self._models.values() if loaded.busy == busy)
 
     def _load(self, model: Model, wanted: RunSettings, notes: tuple[str, ...]) -> Loaded:
         """With fewer layers on a GPU whose memory does not suffice, and that is noted."""
@@ -216,23 +230,27 @@ class Engine:
         """Unload what was not used for longest until `model` fits."""
         if self._budget is None and not self._models:
             return  # nothing could leave, and the engine says it when memory is short
+        need = self._needed(model, settings)
+        while self._over(need) > 0 and (oldest := self._oldest_idle()) is not None:
+            self.unload(oldest)
+
+    def _needed(self, model: Model, settings: RunSettings) -> int:
+        """The bytes of `model`, with the one that drafts for it. Raises PrerequisiteError when
+        the budget does not suffice for them, whoever leaves."""
         from smolpc.runtime import memory
 
         need = memory.needed(model.path, settings.memory)
         if (draft := self._draft_for(settings)) is not None:
             need += memory.needed(draft.path, draft_settings(settings).memory)
-        while (over := self._over(need)) > 0:
-            if (oldest := self._oldest_idle()) is not None:
-                self.unload(oldest)
-                continue
-            if self._budget is None:
-                return
+        over = 0 if self._budget is None else need + self._bytes(busy=True) - self._budget
+        if over > 0:
             raise PrerequisiteError(
                 f"{model.name} does not fit into the memory budget",
-                why=f"it takes about {human_bytes(need)}, which is {human_bytes(over)} too much,"
-                " and no other model can leave",
+                why=f"it takes about {human_bytes(need)}, {human_bytes(over)} more than other"
+                " models could leave to it",
                 next_step="give the engine a larger memory_budget, or the model a shorter context",
             )
+        return need
 
     def _over(self, need: int) -> int:
         """By how many bytes `need` more is too much."""

@@ -128,19 +128,29 @@ class Session:
         return load_catalog(self.chosen.profile_dirs, overlays)
 
     def run_settings(
-        self, model: Model, wanted: ModelName, artifact: Artifact, devices: Iterable[Device]
+        self,
+        model: Model,
+        wanted: ModelName,
+        artifact: Artifact,
+        devices: Iterable[Device],
+        freed: int = 0,
     ) -> Running:
         """How to run a model here, and what the user should be told about it.
 
         `wanted`: what it was asked for as; `devices`: those of the loaded engine, with what is
-        free on them now. Raises UsageError and PrerequisiteError for wishes that cannot be.
+        free on them now; `freed`: bytes that would be free besides if other models left. Raises
+        UsageError and PrerequisiteError for wishes that cannot be.
         """
         host = self.host
         shape = shape_in(model.path, model.trained_context)
         chosen, report = self.config.for_model(self._names(model, wanted))
         tuned = self._tuned(host, model, artifact)
         registered = tuple(devices)
-        running = running_for(shape, devices_in(registered, host), host, report, tuned)
+        usable = tuple(
+            msgspec.structs.replace(one, free=min(one.free + freed, one.total))
+            for one in devices_in(registered, host)
+        )
+        running = running_for(shape, usable, host, report, tuned)
         settings = msgspec.structs.replace(
             running.settings,
             prompt_cache=chosen.prompt_cache,

@@ -66,8 +66,8 @@ class SimLoaded:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
-    """A machine with 24 GB, and an engine that needs no library."""
-    made = Machine(24 * GB)
+    """A machine with 22 GB, and an engine that needs no library."""
+    made = Machine(22 * GB)
     needs = SimpleNamespace(backends=("cpu",))
     engine = SimpleNamespace(key="0" * 64, lib_dir="lib", requirements=needs)
     bound = SimpleNamespace(machine=made, devices=(), ggml=SimpleNamespace(devices=tuple))
@@ -104,3 +104,59 @@ def test_a_missing_draft_model_leaves_nothing_loaded(machine: Machine, tmp_path:
             own.load(file(tmp_path, "a"), settings=drafted)
         assert machine.loaded == []
         assert own.models == ()
+
+
+def test_what_the_budget_cannot_hold_drives_nobody_out(machine: Machine, tmp_path: Path) -> None:
+    a, b, large = (file(tmp_path, name) for name in ("a", "b", "large"))
+    one = memory.needed(a, SMALL.memory)
+    long = RunSettings(memory=FitSettings(context=32768), threads=1)
+    assert memory.needed(large, long.memory) > 3 * one
+    with Engine.open(a, artifact=tmp_path, settings=SMALL, memory_budget=3 * one) as own:
+        own.load(b, settings=SMALL)
+        with pytest.raises(PrerequisiteError, match="memory budget"):
+            own.load(large, settings=long)
+        assert own.models == ("a", "b")
+        machine.loaded[0].busy = True
+        own.load(file(tmp_path, "c"), settings=SMALL)
+        machine.loaded[-1].busy = True
+        more = RunSettings(memory=FitSettings(context=1024), threads=1)
+        assert one < memory.needed(large, more.memory) < 3 * one
+        with pytest.raises(PrerequisiteError, match="memory budget"):
+            own.load(large, settings=more)
+        assert own.models == ("a", "b", "c")
+
+
+# With 32768 tokens of context: the first two lie beside each other in 22 GB, the third only
+# alone, the last not at all (its cache alone takes 32 GB).
+SIZES = {
+    "a": shapes.LLAMA["1b"],
+    "b": shapes.LLAMA["1b"],
+    "alone": shapes.Dims(48, 5120, 40, 12, 13824, 152064, 128),
+    "never": shapes.Dims(48, 5120, 40, 40, 13824, 152064, 128),
+}
+LONG = Settings(context=32768)
+
+
+def test_what_the_memory_cannot_hold_drives_nobody_out(machine: Machine, tmp_path: Path) -> None:
+    files = {name: file(tmp_path, name, dims) for name, dims in SIZES.items()}
+    with Engine(artifact=tmp_path, config=LONG) as own:
+        for name in ("a", "b"):
+            own.load(files[name])
+        with pytest.raises(PrerequisiteError, match="cannot be had"):
+            own.load(files["never"])
+        assert own.models == ("a", "b")
+        own.load(files["alone"])
+        assert "alone" in own.models and "a" not in own.models
+        assert machine.free > 0
+
+
+def test_a_budget_counts_before_a_model_leaves_for_want_of_memory(
+    machine: Machine, tmp_path: Path
+) -> None:
+    files = {name: file(tmp_path, name, dims) for name, dims in SIZES.items()}
+    with Engine(artifact=tmp_path, config=LONG, memory_budget=10 * GB) as own:
+        for name in ("a", "b"):
+            own.load(files[name])
+        with pytest.raises(PrerequisiteError, match="memory budget"):
+            own.load(files["alone"])
+        assert own.models == ("a", "b")
