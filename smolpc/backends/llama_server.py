@@ -26,12 +26,13 @@ DIGEST = re.compile(r"(?:^|[/\\])(?:sha256-)?([0-9a-f]{64})(?:[/\\]|$)")
 @dataclass(frozen=True)
 class Place:
     """Where a server answers. `close` ends one that was started for us; `notes` are about the
-    way it was started."""
+    way it was started; `lives` says whether it is still there, where we can know."""
 
     url: str
     api_key: str = ""
     close: Callable[[], None] = lambda: None
     notes: tuple[str, ...] = ()
+    lives: Callable[[], bool] = lambda: True
 
 
 class _Meta(msgspec.Struct):
@@ -145,11 +146,15 @@ class LlamaServerBackend:
         if self._place is not None:
             self._place.close()
         self._service = self._place = None
+        self._model = ""
 
     def _connected(self, model: str) -> Service:
-        """The server for `model`; another one than before may have to be started."""
-        if self._service is not None and (self.address or not model or model == self._model):
+        """The server for `model`; another one than before may have to be started, and one that
+        died is started again."""
+        lives = self._place is not None and self._place.lives()
+        if self._service and lives and (self.address or model in ("", self._model)):
             return self._service
+        model = model or self._model
         self.close()
         self._place = self._open(model)
         self._model = model

@@ -52,4 +52,10 @@ def start(model: str, command_line: Mapping[str, Any], reporter: Reporter) -> Pl
     with ExitStack() as stack:
         server = stack.enter_context(running.server_of(here, serving, key=None))
         running.wait(server, serving, reporter)
-        return Place(server.url, server.api_key, stack.pop_all().close, serving.notes)
+        return Place(
+            server.url,
+            server.api_key,
+            close=stack.pop_all().close,
+            notes=serving.notes,
+            lives=lambda: server.ended() is None,
+        )

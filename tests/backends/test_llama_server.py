@@ -158,6 +158,27 @@ def test_a_server_is_started_once_for_each_model_and_ended(
     assert events == ["start one", "stop one", "start two", "stop two"]
 
 
+def test_a_server_that_died_is_started_again(sim_llama_server: SimLlamaServer) -> None:
+    events: list[str] = []
+    dead: set[str] = set()
+
+    def start(model: str) -> Place:
+        name = f"{model} {len(events)}"
+        events.append(f"start {name}")
+        sim_llama_server.model = model
+        return Place(
+            sim_llama_server.url,
+            close=lambda: events.append(f"stop {name}"),
+            lives=lambda: name not in dead,
+        )
+
+    backend = LlamaServerBackend(start)
+    for model in ("one", "", "one"):
+        assert backend.generate(model, HELLO).result.model == "one"
+        dead.add("one 0")
+    assert events == ["start one 0", "stop one 0", "start one 2"]
+
+
 def test_nobody_there(loopback: None, plain_network: None) -> None:
     with SimLlamaServer() as gone:
         backend = LlamaServerBackend.at(gone.url + "/v1/")
