@@ -50,6 +50,25 @@ def test_what_is_no_address_is_said(text: str) -> None:
     assert caught.value.next_step
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "me:s3cr3t@host",
+        "http://me:s3cr3t@host:port",
+        "tcp://me:s3cr3t@host",
+        "me:s3/cr3t@host",
+        "https://me:s3@cr3t@host",
+    ],
+)
+def test_a_password_is_not_shown(text: str) -> None:
+    with pytest.raises(UsageError, match="OLLAMA_HOST") as caught:
+        base_url(text)
+    error = caught.value
+    said = error.what + error.why + error.next_step
+    assert "@host" in said
+    assert "s3" not in said and "cr3t" not in said
+
+
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,20}(\.[a-z]{2,5})?", fullmatch=True), st.integers(1, 65535))
 def test_a_url_of_ours_means_itself(host: str, port: int) -> None:
     url = base_url(f"{host}:{port}")

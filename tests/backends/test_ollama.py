@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from smolpc.backends.answer import PieceStream
+from smolpc.backends.chain import Chain
 from smolpc.backends.ollama import Ollama
 from smolpc.backends.protocol import NotHere
 from smolpc.console import Silent
 from smolpc.errors import BusyError, NetworkError, PrerequisiteError, SmolpcError, UsageError
 from smolpc.schema.result import RunResult
 from smolpc.schema.running import Message, Piece, Request, Sampling
+from tests.sim.backend import SimBackend
 from tests.sim.ollama import Cut, Redirect, Say, SimModel, SimOllama, Status
 from tests.sim.proxy import SimProxy
 
@@ -412,3 +414,22 @@ def test_a_pull_that_fails(
     with pytest.raises(kind) as caught:
         ollama.pull(name, Silent())
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize("host", ["localhost:abc", "tcp://localhost", "me:s3cr3t@localhost"])
+def test_a_wrong_address_is_said_when_ollama_is_asked(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", host)
+    ollama = Ollama(patience=0)
+    problem = ollama.available()
+    assert problem is not None
+    assert "OLLAMA_HOST" in problem.what and problem.next
+    assert (ollama.address, ollama.version) == ("", "")
+    for ask in (lambda: ollama.generate(MODEL, HELLO), lambda: ollama.pull(MODEL, Silent())):
+        with pytest.raises(NotHere, match="OLLAMA_HOST"):
+            ask()
+    second = SimBackend("llamacpp", digests={MODEL: ""})
+    result = Chain([ollama, second]).generate(MODEL, HELLO).result
+    assert result.provider == "llamacpp"
+    assert "s3cr3t" not in f"{problem}{result.notes}"

@@ -119,6 +119,20 @@ def test_the_order_is_that_of_the_settings(
     ]
 
 
+def test_a_wrong_address_of_ollama_concerns_ollama_alone(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "tcp://me:s3cr3t@host:abc")
+    assert run("run", "hello", "--backend", "llamacpp") == 3
+    assert "OLLAMA_HOST" not in capsys.readouterr().err
+    assert run("run", "hello", "--backend", "ollama") == 2
+    said = capsys.readouterr().err
+    assert "OLLAMA_HOST is '***@host:abc'" in said and "s3cr3t" not in said
+    assert run("backends.list") == 0
+    said = capsys.readouterr().out
+    assert "OLLAMA_HOST" in said and "s3cr3t" not in said
+
+
 def test_pull(sim_ollama: SimOllama, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("backends.pull-ollama", "llama3.2:1b") == 0
     assert "llama3.2:1b" in sim_ollama.models

@@ -62,6 +62,9 @@ def _reachable(host: str) -> str:
 
 
 def _wrong(value: str, why: str) -> UsageError:
+    _, at, place = value.rpartition("@")
+    if at:  # what stands before it may be a password
+        value, why = f"***@{place}", "it has a user name"
     return UsageError(
         f"OLLAMA_HOST is '{value}', which is no address of a server",
         why=why,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Generator, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from smolpc.backends.ollama.mapping import OllamaSaid, Shown
 from smolpc.backends.ollama.pulling import follow
 from smolpc.backends.protocol import OLLAMA, NotHere
 from smolpc.console import Reporter
-from smolpc.errors import NetworkError, SmolpcError
+from smolpc.errors import NetworkError, SmolpcError, UsageError
 from smolpc.net import NetSettings
 from smolpc.net.service import Lines, Service
 from smolpc.schema.backends import BackendModel, Problem
@@ -52,7 +53,8 @@ class _Processes(msgspec.Struct):
 
 
 class Ollama:
-    """The server that `host` (None: the variable OLLAMA_HOST) names.
+    """The server that `host` (None: the variable OLLAMA_HOST) names. A host that is no address is
+    an error when it is asked for something, and not before.
 
     `context` is in tokens (0: 4096, or what the model was trained for if that is less).
     `other_names` gives the names that a model may have besides the one that was typed, and for
@@ -72,24 +74,42 @@ class Ollama:
         patience: float | None = None,
         net: NetSettings | None = None,
     ) -> None:
-        self.address = base_url(os.environ.get("OLLAMA_HOST", "") if host is None else host)
+        self._host = os.environ.get("OLLAMA_HOST", "") if host is None else host
         self._wanted_context = context
         self._other_names, self._keep_alive = other_names, keep_alive
         if patience is None:
             patience = STARTING if errors.installed() else 0.0
-        self._service = Service(self.address, patience=patience, settings=net)
+        self._patience, self._net = patience, net
         self._shown: dict[str, Shown] = {}
+
+    @cached_property
+    def _service(self) -> Service:
+        """Raises NotHere when there is no address to ask."""
+        try:
+            url = base_url(self._host)
+        except UsageError as error:
+            raise NotHere(error.what, why=error.why, next_step=error.next_step) from error
+        return Service(url, patience=self._patience, settings=self._net)
+
+    @property
+    def address(self) -> str:
+        try:
+            return self._service.url
+        except NotHere:
+            return ""
 
     @property
     def version(self) -> str:
         try:
             return str(self._service.get("/api/version").get("version", ""))
-        except (NetworkError, AttributeError):
+        except (NetworkError, NotHere, AttributeError):
             return ""
 
     def available(self) -> Problem | None:
         try:
             self._service.get("/api/version")
+        except NotHere as error:
+            return Problem.of(error)
         except NetworkError as error:
             return Problem.of(errors.explained(error, self.address, ""))
         return None
