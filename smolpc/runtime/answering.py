@@ -125,6 +125,7 @@ class Answer:
             part = stops.add(whole(piece_of(token)))
             if part:
                 yield self._shown(part, since)
+                self.loaded.turns.step()
                 since = 0
             if stops.found:
                 self.stop = "stop"

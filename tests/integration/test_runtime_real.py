@@ -148,9 +148,12 @@ def test_it_works_from_another_thread(engine: Engine) -> None:
     assert results[0].generated_tokens > 0
 
 
-def test_an_engine_answers_one_prompt_at_a_time(engine: Engine) -> None:
+def test_an_engine_answers_one_prompt_at_a_time(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two at once would share one context: a crash, or another prompt's words. In one thread
     the second could only wait for ever."""
+    monkeypatch.setattr("smolpc.runtime.turns.PATIENCE", 0.2)
     first = engine.generate("Count to ten.", max_tokens=8)
     assert next(first).text
     with pytest.raises(UsageError, match="unfinished answer"):
