@@ -85,17 +85,20 @@ def serve(
 
 def _introduce(console: Console, report: ServeReport, key_file: str) -> None:
     """The addresses, and how to ask, to be copied."""
+    from smolpc.files import user_path
+    from smolpc.serve.access import VARIABLE
+
     name = report.models[0].name
     console.print(f"Serving {', '.join(one.name for one in report.models)} at {report.url}")
     for url in report.network_urls:
         console.print(f"For other machines: {url}")
     key, header = '"none"', ""
-    if report.api_key and key_file:
-        key = f'open("{key_file}").readline().strip()'
-        header = f' -H "Authorization: Bearer $(head -n 1 {key_file})"'
-    elif report.api_key:
-        key = 'os.environ["SMOLPC_API_KEY"]'
-        header = ' -H "Authorization: Bearer $SMOLPC_API_KEY"'
+    if report.api_key:
+        key = f'os.environ["{VARIABLE}"]'
+        header = f' -H "Authorization: Bearer ${VARIABLE}"'
+        if key_file:
+            where = user_path(key_file).absolute()
+            console.print(f"Keys: {where} (put one into the variable {VARIABLE}, then:)")
     messages = '[{"role": "user", "content": "Hello"}]'
     console.print(
         f'  Python: OpenAI(base_url="{report.url}", api_key={key})'
