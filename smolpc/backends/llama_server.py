@@ -233,6 +233,8 @@ def _result(
         prompt_tokens=used.prompt_tokens,
         generated_tokens=used.generated_tokens,
         reused_tokens=max(0, used.prompt_tokens - used.prompt_computed),
+        drafted_tokens=used.drafted_tokens,
+        accepted_tokens=used.accepted_tokens,
         time_to_first_token=heard.time_to_first_token,
         prompt_rate=rate(used.prompt_computed, used.prompt_seconds),
         decode_rate=rate(used.generated_tokens, used.decode_seconds),

@@ -24,7 +24,10 @@ def backend(sim_llama_server: SimLlamaServer) -> LlamaServerBackend:
 
 
 @pytest.mark.parametrize("raw", [True, False])
-def test_an_answer_with_its_figures(backend: LlamaServerBackend, raw: bool) -> None:
+def test_an_answer_with_its_figures(
+    sim_llama_server: SimLlamaServer, backend: LlamaServerBackend, raw: bool
+) -> None:
+    sim_llama_server.drafts = {"draft_n": 10, "draft_n_accepted": 7}
     answer = backend.generate("smollm2", Request(prompt="hello there", raw=raw))
     assert [piece.text for piece in answer] == ["You ", "said: ", "hello ", "there "]
     result = answer.result
@@ -33,6 +36,7 @@ def test_an_answer_with_its_figures(backend: LlamaServerBackend, raw: bool) -> N
     assert (result.model_sha256, backend.version) == ("a" * 64, "b11312-sim")
     assert result.decode_rate == pytest.approx(100)
     assert result.prompt_rate == pytest.approx(1000)
+    assert (result.drafted_tokens, result.accepted_tokens) == (10, 7)
 
 
 @pytest.mark.parametrize("raw", [True, False])
