@@ -46,7 +46,7 @@ def bench(
     seed = secrets.randbits(32) if seed is None else seed
     began, created = time.monotonic(), datetime.now(UTC)
     players, needed = lineup.players(wanted, max((one.parallel for one in scenarios), default=1))
-    gaps = any(one.suffix for one in scenarios)
+    gaps, plain = any(one.suffix for one in scenarios), lineup.plain(players)
     names = [player.variant.name for player in players]
     titles = [one.name for one in scenarios]
     together = needed < psutil.virtual_memory().available
@@ -62,6 +62,7 @@ def bench(
             context=_context(players, lineup.context),
             together=together,
             fills=lineup.fills(players) if gaps else {},
+            plain=plain,
         ) as runner,
         reporter.task("Measure", total=seconds, unit="s") as task,
     ):
@@ -72,6 +73,8 @@ def bench(
 
         runner.on_answer = progress
         notes += _left_out(runner)
+        for model in sorted({one.variant.model for one in players if one.variant.name in plain}):
+            notes.append(f"{model} has no chat template: questions go to it as plain text")
         if not together:
             notes.append("the players do not fit into memory together: each is loaded for its turn")
         try:

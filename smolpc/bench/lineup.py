@@ -20,6 +20,8 @@ from smolpc.bench.players.servers import Ollama, OpenAi, OwnServer, model_at
 from smolpc.catalog.reading import did_you_mean
 from smolpc.errors import PrerequisiteError, TrustError, UsageError
 from smolpc.models import lookup, storage
+from smolpc.models.headers import header_of
+from smolpc.net import NetSettings
 from smolpc.provision import running
 from smolpc.provision.running import Prepared
 from smolpc.provision.target import catalog_for
@@ -181,6 +183,18 @@ class Lineup:
         own = self.subject().record.sha256
         found = {one.variant.name: marks.get(one.variant.model_sha256 or own) for one in players}
         return {name: fill for name, fill in found.items() if fill is not None}
+
+    def plain(self, players: Sequence[Player]) -> set[str]:
+        """The names of players whose model has no chat template. Of a server that does not tell
+        its file, that of the model here is taken."""
+        files = self.files()
+        bare = {
+            digest
+            for digest, path in files.items()
+            if "tokenizer.chat_template" not in header_of(path, NetSettings(offline=True)).metadata
+        }
+        own = self.subject().record.sha256
+        return {one.variant.name for one in players if (one.variant.model_sha256 or own) in bare}
 
     def players(self, wanted: Sequence[Wish], parallel: int = 1) -> tuple[list[Player], int]:
         """Who plays, and how many bytes of memory they take together. `parallel`: answers that our

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 
@@ -43,7 +43,7 @@ class Measured:
 class Runner:
     """Takes turns. `together`: all players fit into memory at a time; else each is opened for
     its turn. `context`: tokens, for texts that fill a share of it. `fills`: how a player is asked
-    to fill a gap, by its name."""
+    to fill a gap, by its name. `plain`: who runs a model without a chat template."""
 
     def __init__(
         self,
@@ -53,12 +53,13 @@ class Runner:
         context: int,
         together: bool = True,
         fills: Mapping[str, Fill] | None = None,
+        plain: Collection[str] = (),
         on_answer: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.players = {player.variant.name: player for player in players}
         self.scenarios = {one.name: one for one in wanted}
         self.together, self.context, self.on_answer = together, context, on_answer
-        self.fills = fills or {}
+        self.fills, self.plain = fills or {}, plain
         self.measured = Measured()
         self.depths: dict[str, int] = {}  # prompt tokens of a scenario, once somebody read it
         self.sizes: dict[tuple[str, ...], Size] = {}  # of texts with a filler, once counted
@@ -195,7 +196,12 @@ class Runner:
         questions = [
             Question(
                 request=scenarios.request(
-                    scenario, number + place * NEXT_ASKER, filler, answer, self.fills.get(variant)
+                    scenario,
+                    number + place * NEXT_ASKER,
+                    filler,
+                    answer,
+                    self.fills.get(variant),
+                    variant in self.plain,
                 ),
                 warm=scenario.warm,
                 depth=depth,

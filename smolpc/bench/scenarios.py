@@ -50,9 +50,11 @@ def request(
     filler: str = "",
     answer: int = 0,
     fill: Fill | None = None,
+    plain: bool = False,
 ) -> Request:
     """The question of this scenario for one block, for `answer` tokens (0: its own number).
-    `fill`: the marks of the model, for a scenario with a gap.
+    `fill`: the marks of the model, for a scenario with a gap. `plain`: it has no chat template, and
+    every program would put another one in its place.
 
     A number at its very beginning keeps a player from using what it computed for the one before;
     a `warm` scenario wants just that, so there the number is behind the system prompt.
@@ -69,7 +71,7 @@ def request(
         system = f"{number}. {system}"
     first = (Message(role="system", content=system),) if system else ()
     asked = Message(role="user", content=f"{number}. {prompt}")
-    return Request(messages=(*first, asked), max_tokens=most)
+    return Request(messages=(*first, asked), raw=plain, max_tokens=most)
 
 
 def estimated(scenario: Scenario) -> Size:

@@ -43,6 +43,9 @@ class FakeLineup(Lineup):
         made = [Fake(f"{one.text} {one.again}", rate, self.noise) for one in wanted]
         return made, 0
 
+    def plain(self, players: Sequence[object]) -> set[str]:
+        return set()
+
     def files(self) -> dict[str, object]:
         return {}
 

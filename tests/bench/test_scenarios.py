@@ -79,6 +79,13 @@ def test_a_share_of_the_context_needs_a_text_to_fill_it_with() -> None:
         Scenario(name="x", title="x", about="x", prompt="x", answer=1, fill=0.5)
 
 
+def test_a_model_without_a_template_is_asked_in_plain_text() -> None:
+    for scenario in KNOWN.values():
+        asked, plain = request(scenario, 1000), request(scenario, 1000, plain=True)
+        assert plain.raw
+        assert (plain.messages, plain.prompt) == (asked.messages, asked.prompt)
+
+
 FILL = Fill(prefix="<P>", suffix="<S>", middle="<M>")
 
 

@@ -238,17 +238,22 @@ def test_two_models_answer_in_turns(
     env = {**provisioned.env, "XDG_CONFIG_HOME": str(tmp_path / "config")}
     assert smolpc("models.add", str(path), env=env).returncode == 0
     assert smolpc("models.pull", "window", env=env).returncode == 0
-    players = f"{PROCESS}, {PROCESS}+model=window"
-    asked = ("--scenarios", "code-completion", "--players", players, "--minutes", "0.2")
+    players = f"{PROCESS}, {PROCESS}+model=window, {SERVER}+model=window"
+    asked = ("--scenarios", "short-chat", "--players", players, "--minutes", "0.2")
     saved = tmp_path / "two.json"
     done = smolpc("bench", *asked, "--save", str(saved), "--json", env=env, timeout=600)
     assert done.returncode == 0, done.stderr
     found = msgspec.json.decode(done.stdout, type=BenchResult)
-    small, window = found.variants
+    small, window, served = found.variants
     assert (window.model, window.player) == ("window", "llamacpp")
     assert window.model_sha256 != small.model_sha256
-    assert {one.variant for one in found.answers} == {small.name, window.name}
-    assert {one.variant for one in found.limits} == {small.name, window.name}
+    everybody = {small.name, window.name, served.name}
+    assert {one.variant for one in found.answers} == everybody
+    assert {one.variant for one in found.limits} == everybody
+    # The model has no chat template; all programs read the same in spite of that.
+    read = {one.variant: one.prompt_tokens for one in found.answers}
+    assert read[window.name] == read[served.name]
+    assert any("window has no chat template" in note for note in found.notes)
     again = smolpc("bench.rerun", str(saved), "--minutes", "0.1", env=env)
     assert again.returncode == 0, again.stderr
     assert smolpc("models.remove", "window", "--force", env=env).returncode == 0
