@@ -3,7 +3,7 @@
 # a software device (Mesa's llvmpipe), and headers that are new enough for the engine even where
 # the system's own are not (Debian 12: those of Debian 13 are unpacked aside, not installed).
 #
-#     scripts/vulkan_test_sdk.sh /tmp/vulkan && export SMOLPC_TEST_VULKAN_SDK=/tmp/vulkan
+#     scripts/vulkan_test_sdk.sh /tmp/vulkan && export TEST_SMOLPC_VULKAN_SDK=/tmp/vulkan
 set -euo pipefail
 sdk=$(mkdir -p "$1" && cd "$1" && pwd)
 needed=1.3.275

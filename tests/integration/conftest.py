@@ -1,6 +1,6 @@
 """The real thing, provisioned once per test run.
 
-`SMOLPC_TEST_STORE` names a store to use (and keep); without it a temporary one is filled,
+`TEST_SMOLPC_STORE` names a store to use (and keep); without it a temporary one is filled,
 which compiles the whole engine.
 """
 
@@ -74,7 +74,7 @@ class Provisioned:
 @pytest.fixture(scope="session")
 def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Provisioned:
     """The real engine and the real 135M model, set up by `smolpc setup` itself."""
-    given = os.environ.get("SMOLPC_TEST_STORE")
+    given = os.environ.get("TEST_SMOLPC_STORE")
     root = Path(given) if given else tmp_path_factory.mktemp("real store ü")
     done = run_smolpc("setup", "--json", env={"SMOLPC_STORE": str(root)}, timeout=3600)
     assert done.returncode == 0, done.stderr + done.stdout

@@ -1,8 +1,8 @@
 """Partial and full offload on a real Vulkan device: Mesa's llvmpipe, which every PC can have.
 
 The engine is built by `smolpc setup` with the profile for the software device. It takes as long
-as another engine, so it needs a word: SMOLPC_TEST_VULKAN_SDK, a Vulkan SDK to build with
-(`scripts/vulkan_test_sdk.sh` makes one), or SMOLPC_TEST_VULKAN_STORE, a store that has it.
+as another engine, so it needs a word: TEST_SMOLPC_VULKAN_SDK, a Vulkan SDK to build with
+(`scripts/vulkan_test_sdk.sh` makes one), or TEST_SMOLPC_VULKAN_STORE, a store that has it.
 
 The processor rounds what it multiplies with quantized weights to 8 bits; llvmpipe does not. So
 the two differ on the same file, and which of them is right is shown with the same weights as
@@ -42,9 +42,9 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def vulkan(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Provisioned:
-    given, sdk = (os.environ.get(f"SMOLPC_TEST_VULKAN_{name}") for name in ("STORE", "SDK"))
+    given, sdk = (os.environ.get(f"TEST_SMOLPC_VULKAN_{name}") for name in ("STORE", "SDK"))
     if not given and not sdk:
-        pytest.skip("neither SMOLPC_TEST_VULKAN_SDK nor SMOLPC_TEST_VULKAN_STORE is set")
+        pytest.skip("neither TEST_SMOLPC_VULKAN_SDK nor TEST_SMOLPC_VULKAN_STORE is set")
     root = Path(given) if given else tmp_path_factory.mktemp("vulkan store ü")
     if not given:  # the source and the model are there already
         provisioned: Provisioned = request.getfixturevalue("provisioned")
