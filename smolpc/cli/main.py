@@ -13,6 +13,7 @@ from invoke.program import Program
 from smolpc import __version__
 from smolpc.cli.namespace import commands, namespace
 from smolpc.console import Console, quiet_exit
+from smolpc.errors import Interrupted
 
 
 def _usage(parse: Callable[[], None], argv: list[str]) -> None:
@@ -92,3 +93,7 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # `smolpc --list | head`
         quiet_exit()
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # invoke makes 1 of it
+            raise SystemExit(Interrupted.code) from None
+        raise

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from smolpc import detect
-from smolpc.cli import reference
+from smolpc.cli import main, reference
 from smolpc.cli.main import SmolpcProgram, program, spelled_out
 from smolpc.errors import EXIT_CODES
 from smolpc.schema import report
@@ -234,3 +234,17 @@ def test_exit_codes_are_distinct_and_documented() -> None:
 def test_the_reference_is_current() -> None:
     kept = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert reference.text() == kept, "python -m smolpc.cli.reference docs/reference.md"
+
+
+@pytest.mark.parametrize("where", ["parse_core", "parse_tasks", "execute"])
+def test_ctrl_c_between_commands_has_its_exit_code_too(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, where, pressed)
+    monkeypatch.setattr("sys.argv", ["smolpc", "version"])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 130
