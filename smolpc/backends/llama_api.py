@@ -19,6 +19,11 @@ DONE = b"[DONE]"
 TOO_LONG = "exceed_context_size_error"
 
 
+def base_of(url: str) -> str:
+    """The address in front of "/v1", which may be typed or not."""
+    return url.rstrip("/").removesuffix("/v1")
+
+
 def body(model: str, request: Request, seed: int) -> tuple[str, dict[str, Any]]:
     """Path and JSON of a request: the conversation goes through the model's chat template,
     a raw prompt does not."""

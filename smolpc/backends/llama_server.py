@@ -83,7 +83,7 @@ class LlamaServerBackend:
     @classmethod
     def at(cls, url: str, api_key: str = "", **options: object) -> LlamaServerBackend:
         """The backend of a server that runs at `url`."""
-        place = Place(url.rstrip("/").removesuffix("/v1"), api_key)
+        place = Place(llama_api.base_of(url), api_key)
 
         def problem() -> Problem | None:
             try:

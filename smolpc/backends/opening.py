@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from smolpc.provision.target import catalog_for
 from smolpc.runtime.choosing import sampling_for
 from smolpc.schema.backends import BackendModel, BackendState, Problem
 from smolpc.schema.running import Sampling
+from smolpc.serve.access import own_key
 from smolpc.settings import Config, Settings
 from smolpc.store import Store, generations
 
@@ -129,8 +129,7 @@ def open_backends(
     own = InProcess(command_line, reporter, allow_cpu_fallback=allow_cpu_fallback)
     server: Backend = StartedServer(own, command_line, reporter)
     if chosen.server:
-        key = os.environ.get("SMOLPC_API_KEY", "").partition(",")[0]
-        server = LlamaServerBackend.at(chosen.server, key, other_names=names, net=net)
+        server = LlamaServerBackend.at(chosen.server, own_key(), other_names=names, net=net)
     ollama = Ollama(
         context=chosen.context,
         other_names=names,

@@ -12,9 +12,10 @@ import psutil
 
 import smolpc
 from smolpc.bench import drift, schedule, shares, summary
-from smolpc.bench.lineup import Lineup, Wish
+from smolpc.bench.lineup import Lineup
 from smolpc.bench.players.protocol import Player
 from smolpc.bench.run import Runner
+from smolpc.bench.wishes import Wish
 from smolpc.console import Reporter
 from smolpc.errors import Interrupted, SmolpcError, UsageError
 from smolpc.schema.bench import BenchResult, Limit, Scenario

@@ -1,14 +1,12 @@
-"""Who plays: from words such as "llamacpp:threads=1" to players with their settings."""
+"""Who plays: from wishes to players with their settings."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 import msgspec
 
@@ -17,7 +15,7 @@ from smolpc.bench.players.in_process import InProcess
 from smolpc.bench.players.llama_bench import LlamaBench
 from smolpc.bench.players.protocol import Player
 from smolpc.bench.players.servers import Ollama, OpenAi, OwnServer, model_at
-from smolpc.catalog.reading import did_you_mean
+from smolpc.bench.wishes import Wish
 from smolpc.errors import PrerequisiteError, TrustError, UsageError
 from smolpc.models import lookup, storage
 from smolpc.models.headers import header_of
@@ -27,7 +25,6 @@ from smolpc.provision.running import Prepared
 from smolpc.provision.target import catalog_for
 from smolpc.runtime import memory
 from smolpc.schema.artifact import Artifact, ModelRecord
-from smolpc.schema.base import Value
 from smolpc.schema.bench import Player as Kind
 from smolpc.schema.bench import Variant
 from smolpc.schema.host import Host
@@ -40,99 +37,8 @@ from smolpc.serve.server import LlamaServer
 from smolpc.store import Store, artifacts, generations
 
 TITLES = {"llamacpp": "in process", "llama-server": "llama-server", "llama-bench": "llama-bench"}
-USUAL = ("llama-server:speculation=off", "llamacpp", "llama-bench")  # the first is the base
 CONTEXT = 4096  # tokens: several players are in memory at a time
-KINDS: tuple[str, ...] = get_args(Kind)
 OWN = ("artifact", "slower")  # what a wish may say besides settings
-
-
-class Wish(Value, kw_only=True):
-    """One player as the user wants it."""
-
-    text: str
-    kind: str
-    url: str = ""
-    changes: dict[str, str] = msgspec.field(default_factory=dict)
-    used: dict[str, Any] = msgspec.field(default_factory=dict)  # the settings of an earlier run
-    again: int = 0  # how often the same wish came before: a test of the method itself
-
-
-def wish(text: str) -> Wish:
-    """`PLAYER[:SETTING=VALUE+...]`, or the address of a server. Raises UsageError."""
-    text = text.strip()
-    if text.startswith(("http://", "https://")):
-        return _address(text)
-    kind, _, rest = text.partition(":")
-    if kind not in KINDS or kind == "openai":
-        known = [*(one for one in KINDS if one != "openai"), "http://HOST:PORT"]
-        raise UsageError(
-            f"there is no player '{kind}'{did_you_mean(kind, known)}",
-            why=f"known: {', '.join(known)}",
-            next_step='smolpc bench --players "llamacpp, llamacpp:threads=1"',
-        )
-    changes = {}
-    for pair in filter(None, map(str.strip, rest.split("+"))):
-        name, equals, value = pair.partition("=")
-        if not equals or not value:
-            raise UsageError(
-                f"'{pair}' is no setting of {kind}",
-                why="a setting is written NAME=VALUE, several with + between them",
-                next_step='smolpc bench --players "llamacpp:threads=1+speculation=off"',
-            )
-        changes[name.strip()] = value.strip()
-    if kind == "ollama" and changes.keys() - {"model"}:
-        raise UsageError(
-            f"'{text}': Ollama runs with its own settings",
-            why="they cannot be changed from here, so the figures would be those of others",
-            next_step='smolpc bench --players "llamacpp, ollama"',
-        )
-    return Wish(text=text, kind=kind, changes=changes)
-
-
-def _address(text: str) -> Wish:
-    """A running server, and which of its models is asked: `http://HOST:PORT?model=NAME`."""
-    why, port, parts = "", "", urlsplit("")
-    try:
-        parts = urlsplit(text)
-        port = "" if parts.port is None else f":{parts.port}"
-    except ValueError as error:
-        why = str(error)
-    query = parse_qs(parts.query, keep_blank_values=True)
-    if not why and not parts.hostname:
-        why = "it names no host"
-    if "@" in parts.netloc:
-        why = "a user name or a password in it would be shown in results"
-    if query.keys() - {"model"} or parts.fragment:
-        why = "only ?model=NAME may follow the address"
-    if why:
-        shown = text if "@" not in parts.netloc else "the address"
-        raise UsageError(
-            f"{shown} is no address of a server",
-            why=why,
-            next_step='smolpc bench --players "llamacpp, http://127.0.0.1:8080"'
-            f"   (a key belongs into {access.VARIABLE})",
-        )
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return Wish(
-        text=text,
-        kind="openai",
-        url=f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}",
-        changes={name: values[-1] for name, values in query.items()},
-    )
-
-
-def wishes(texts: Sequence[str]) -> tuple[Wish, ...]:
-    """Several; the first one is what the others are compared with."""
-    return numbered([wish(text) for text in texts if text.strip()])
-
-
-def numbered(made: Sequence[Wish]) -> tuple[Wish, ...]:
-    """The same wishes, and those that came before in other words know it."""
-    meant = [(one.kind, one.url, sorted(one.changes.items())) for one in made]
-    return tuple(
-        msgspec.structs.replace(one, again=meant[:place].count(meant[place]))
-        for place, one in enumerate(made)
-    )
 
 
 @dataclass(frozen=True)
@@ -166,8 +72,7 @@ class Lineup:
         if name not in self._subjects:
             prepared = running.prepare({"model": name} if name else {})
             store = Store(prepared.settings.store_path)
-            path = storage.path_of(store.models, prepared.record)
-            storage.ensure_unchanged(prepared.record, path)
+            path = storage.verified(store.models, prepared.record)
             self._subjects[name] = Subject(prepared, path)
         return self._subjects[name]
 
@@ -244,14 +149,13 @@ class Lineup:
         """The file of the draft model, where one is named."""
         if not settings.draft_model:
             return None
-        record = lookup.require_installed(self.store.models, settings.draft_model)
-        path = storage.path_of(self.store.models, record)
-        storage.ensure_unchanged(record, path)
-        return path
+        models, known = self.store.models, catalog_for(self.subject().prepared.settings).models
+        record = lookup.require_installed(models, settings.draft_model, known.values())
+        return storage.verified(models, record)
 
     def _server(self, one: Wish) -> Player:
         """A server that runs already, whoever started it."""
-        key = os.environ.get(access.VARIABLE, "").partition(",")[0]
+        key = access.own_key()
         model = one.changes.get("model") or model_at(one.url, key, self.subject().record.name)
         return OpenAi(self._variant(one, "openai", one.url, url=one.url, model=model), key)
 

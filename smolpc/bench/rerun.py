@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
-from smolpc.bench import between, conduct, lineup
-from smolpc.bench.lineup import Lineup, Wish
+from smolpc.bench import between, conduct, wishes
+from smolpc.bench.lineup import Lineup
+from smolpc.bench.wishes import Wish
 from smolpc.console import Reporter
 from smolpc.errors import TrustError, UsageError
 from smolpc.models import download, lookup
@@ -30,7 +31,7 @@ def again(
     settings on the same kind of machine; another one chooses its own. Raises TrustError when the
     model is another file, UsageError when an engine is no longer here.
     """
-    wanted = lineup.numbered([_wish(one, line, old) for one in old.variants])
+    wanted = wishes.numbered([_wish(one, line, old) for one in old.variants])
     new = conduct.bench(
         line,
         wanted,
@@ -55,7 +56,7 @@ def model_of(old: BenchResult, store: Store, settings: Settings, reporter: Repor
         raise UsageError(f"the result {old.id} is empty", next_step="smolpc bench")
     own = [one for one in old.variants if one.artifact] or [old.variants[0]]
     here = {one.name: _here(one, store, settings, reporter) for one in own}
-    usual = [one for one in own if "model" not in lineup.wish(one.wish or one.player).changes]
+    usual = [one for one in own if "model" not in wishes.wish(one.wish or one.player).changes]
     return here[(usual or own)[0].name]
 
 
@@ -75,7 +76,7 @@ def _here(variant: Variant, store: Store, settings: Settings, reporter: Reporter
 
 
 def _wish(variant: Variant, line: Lineup, old: BenchResult) -> Wish:
-    wish = lineup.wish(variant.wish or variant.player)
+    wish = wishes.wish(variant.wish or variant.player)
     if old.fingerprint == fingerprint(line.host):
         wish = msgspec.structs.replace(wish, used=variant.settings)
     record = line.subject(wish).record

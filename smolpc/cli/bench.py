@@ -53,7 +53,7 @@ def bench(
 ) -> None:
     """Measure how fast models answer here, in turns, and compare."""
     from smolpc import settings
-    from smolpc.bench import conduct, lineup, pinning, results
+    from smolpc.bench import conduct, lineup, pinning, results, wishes
     from smolpc.bench.report import tables
     from smolpc.bench.scenarios import chosen
     from smolpc.cli.durations import seconds_of
@@ -63,14 +63,14 @@ def bench(
     config = settings.load_config().settings
     known = catalog_for(config).scenarios
     wanted = chosen(known.values(), _names(scenarios), full=full)
-    wishes = lineup.wishes([vs, "llamacpp"] if vs else _names(players) or lineup.USUAL)
+    asked = wishes.wishes([vs, "llamacpp"] if vs else _names(players) or wishes.USUAL)
     seconds = seconds_of(minutes, MINUTES, "smolpc bench")
     pinned = pinning.processors_in(pin)
     with pinning.pinned(pinned):
         line = lineup.Lineup(model, host_for(config))
         result = conduct.bench(
             line,
-            wishes,
+            asked,
             wanted,
             seconds=seconds,
             seed=None if seed < 0 else seed,

@@ -230,6 +230,13 @@ def ensure_unchanged(
     return fresh
 
 
+def verified(models_dir: Path, record: ModelRecord) -> Path:
+    """The GGUF file, unchanged since it was verified (`ensure_unchanged`). Raises TrustError."""
+    path = path_of(models_dir, record)
+    ensure_unchanged(record, path)
+    return path
+
+
 def _changed(record: ModelRecord, why: str) -> TrustError:
     return TrustError(
         f"the model {record.name} is not the file that was verified",

@@ -28,8 +28,7 @@ def export(
     if not name:
         raise UsageError("name a model", next_step="smolpc models.export-ollama MODEL --out DIR")
     record = lookup.require_installed(store.models, name, known.values())
-    path = storage.path_of(store.models, record)
-    storage.ensure_unchanged(record, path)
+    path = storage.verified(store.models, record)
     manifest = known.get(record.name)
     if manifest is None or manifest.file.sha256 != record.sha256:
         with gguf.local_file(path) as stream:

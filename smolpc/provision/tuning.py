@@ -40,8 +40,7 @@ def tune(
     """
     chosen, record = prepared.settings, prepared.record
     store, host = Store(chosen.store_path), host_for(chosen)
-    path = storage.path_of(store.models, record)
-    storage.ensure_unchanged(record, path)
+    path = storage.verified(store.models, record)
     started, steps = time.monotonic(), list[TunedStep]()
     catalog = catalog_for(chosen)
     draft = _draft_for(prepared, catalog)

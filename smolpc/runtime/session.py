@@ -101,8 +101,7 @@ class Session:
         if isinstance(wanted, Path):
             return Model(path=wanted.absolute(), name=wanted.stem)
         record = wanted if isinstance(wanted, ModelRecord) else self._record(wanted)
-        path = storage.path_of(self.store.models, record)
-        storage.ensure_unchanged(record, path)
+        path = storage.verified(self.store.models, record)
         return Model(
             path=path,
             name=record.name,

@@ -15,6 +15,11 @@ VARIABLE = "SMOLPC_API_KEY"
 SHORTEST = 8  # characters
 
 
+def own_key() -> str:
+    """The key with which this side asks a server: the first one of the variable, "" for none."""
+    return os.environ.get(VARIABLE, "").partition(",")[0]
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches a server that listens on `host`."""
     try:

@@ -106,9 +106,7 @@ class Here(msgspec.Struct, frozen=True):
 
     def file_of(self, record: ModelRecord) -> Path:
         """The file of a model. Raises TrustError when it is not the one that was verified."""
-        path = storage.path_of(self.store.models, record)
-        storage.ensure_unchanged(record, path)
-        return path
+        return storage.verified(self.store.models, record)
 
 
 def prepared(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from smolpc.bench import conduct, machine, rerun, run
-from smolpc.bench.lineup import Lineup, Wish, wishes
+from smolpc.bench.lineup import Lineup
+from smolpc.bench.wishes import Wish, wishes
 from smolpc.catalog import load_catalog
 from smolpc.console import Silent
 from smolpc.errors import PrerequisiteError

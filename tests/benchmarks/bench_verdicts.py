@@ -16,7 +16,8 @@ import sys
 
 from smolpc import settings
 from smolpc.bench import conduct
-from smolpc.bench.lineup import Lineup, wishes
+from smolpc.bench.lineup import Lineup
+from smolpc.bench.wishes import wishes
 from smolpc.console import Silent
 from smolpc.provision.target import host_for
 from smolpc.schema.bench import BenchResult, Comparison, Scenario

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from smolpc import detect
-from smolpc.bench import conduct, lineup
+from smolpc.bench import conduct, lineup, wishes
 from smolpc.catalog import load_catalog
 from smolpc.console import Silent
 from smolpc.errors import GateFailed
@@ -224,7 +224,7 @@ def test_a_gap_is_filled_by_all_players(
         monkeypatch.setenv(name, value)
     line = lineup.Lineup("", detect.host(store=provisioned.artifact, cache_dir=tmp_path))
     monkeypatch.setattr(line, "fills", lambda all_: {one.variant.name: marks for one in all_})
-    wanted = lineup.wishes(texts)
+    wanted = wishes.wishes(texts)
     found = conduct.bench(line, wanted, [gap], seconds=1, blocks=1, reporter=Silent())
     assert len(found.answers) == 3
     assert len({one.prompt_tokens for one in found.answers}) == 1

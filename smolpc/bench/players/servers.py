@@ -44,11 +44,6 @@ def heard_from(
     )
 
 
-def base_of(url: str) -> str:
-    """The address in front of "/v1", which may be typed or not."""
-    return url.rstrip("/").removesuffix("/v1")
-
-
 def model_at(url: str, api_key: str, wanted: str) -> str:
     """The name to ask for at a running server: `wanted` where it has that, else its only model.
 
@@ -56,7 +51,7 @@ def model_at(url: str, api_key: str, wanted: str) -> str:
     several models, all of other names.
     """
     try:
-        found = Service(base_of(url), token=api_key).get("/v1/models")
+        found = Service(llama_api.base_of(url), token=api_key).get("/v1/models")
     except Answered as error:
         if error.status in (401, 403):
             raise PrerequisiteError(
@@ -108,7 +103,7 @@ class OpenAi:
             counted = {"include_usage": True}
             body |= {"max_tokens": body.pop("n_predict"), "stream_options": counted}
         plain = {name: value for name, value in body.items() if name in STANDARD}
-        return self._ask(f"{base_of(self.variant.url)}/v1{path}", plain, chats=True)
+        return self._ask(f"{llama_api.base_of(self.variant.url)}/v1{path}", plain, chats=True)
 
     def _body(self, question: Question) -> tuple[str, dict[str, Any]]:
         return llama_api.body(self.variant.model, question.request, seed=0)
