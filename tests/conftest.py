@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("smolpc", deadline=None)
+settings.load_profile("smolpc")
 
 REAL_CONNECT = socket.socket.connect
 REAL_POPEN = subprocess.Popen

@@ -158,7 +158,7 @@ number = st.none() | st.floats(0, 1e12)
         max_size=60,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_was_measured_the_results_are_numbers_in_order(answers: list[Answer]) -> None:
     found = comparisons(answers, ["s0", "s1"], BOTH)
     estimates = [one.ratio for one in found]

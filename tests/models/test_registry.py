@@ -131,9 +131,7 @@ MANIFEST = st.builds(
 )
 
 
-@bounded(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
-)
+@bounded(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(MANIFEST)
 def test_every_manifest_is_read_back_as_it_was_written(own_home: Path, model: ModelManifest):
     path = registry.write(model, catalog=BUILT_IN)

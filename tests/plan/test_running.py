@@ -72,7 +72,7 @@ WISHES = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(SHAPES, AMOUNTS, st.lists(AMOUNTS, max_size=2), WISHES)
 def test_what_the_user_says_counts_or_is_refused(
     shape: Shape, cpu: int, gpus: list[int], values: dict[str, Plain]
@@ -104,7 +104,7 @@ def test_what_the_user_says_counts_or_is_refused(
         assert (reason.layer, reason.origin) == ("user", "the user")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SHAPES, AMOUNTS, st.lists(AMOUNTS, max_size=2), st.integers(1, 2))
 def test_every_value_has_a_reason(shape: Shape, cpu: int, gpus: list[int], cores: int) -> None:
     try:
@@ -122,7 +122,7 @@ def test_every_value_has_a_reason(shape: Shape, cpu: int, gpus: list[int], cores
             assert one.value == used(running, one.setting)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SHAPES, AMOUNTS, AMOUNTS, st.lists(st.tuples(AMOUNTS, AMOUNTS), max_size=2))
 def test_more_memory_never_makes_it_worse(
     shape: Shape, one: int, other: int, gpus: list[tuple[int, int]]

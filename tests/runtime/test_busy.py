@@ -76,7 +76,7 @@ def test_what_was_computed_between_answers_does_not_count_either() -> None:
 
 
 @given(st.integers(1, 64), st.floats(0.1, 64), st.floats(0.001, 0.5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_it_settles_at_what_is_free(threads: int, free: float, step: float) -> None:
     machine = Scheduler(threads, free)
     used = machine.run(20, step)

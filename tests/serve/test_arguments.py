@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolpc.errors import UsageError
@@ -95,7 +95,6 @@ def test_models_of_a_router_answer_to_all_their_names_and_no_name_means_two() ->
     assert "alias" not in read["smollm2"]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_a_path_that_the_engine_would_cut_is_refused(part: str) -> None:
     one = ServedModel(name="a", path=Path("/m") / part / "ü x.gguf", settings=CPU)

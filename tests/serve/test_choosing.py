@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolpc.plan.fit import budget
@@ -52,7 +52,6 @@ def test_a_gpu_without_own_memory_takes_the_hosts() -> None:
     assert choosing.together(models, [CPU, gpu(shared=True)]) == 2
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 20 * GB), min_size=1, max_size=8))
 def test_what_is_loaded_together_fits(sizes: list[int]) -> None:
     count = choosing.together([estimate(size) for size in sizes], [CPU])
@@ -80,7 +79,6 @@ SHAPE = Shape(
 )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 8), st.integers(512, 8192), st.integers(1 * GB, 64 * GB))
 def test_each_answer_has_the_whole_context_or_as_much_as_fits(
     parallel: int, context: int, free: int

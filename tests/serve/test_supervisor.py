@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolpc.errors import ServerError
@@ -103,7 +103,6 @@ def test_a_failed_start_counts_and_leaves_nothing_behind() -> None:
     assert len(server.starts) == 4
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, STEADY * 2), max_size=40), st.integers(1, 20))
 def test_waits_grow_within_limits(lives: list[float], tries: int) -> None:
     restarts, before, quick = Restarts(tries=tries), 0.0, 0

@@ -141,7 +141,7 @@ LINES = st.sampled_from(
 )
 
 
-@bounded(max_examples=100, deadline=None)
+@bounded(max_examples=100)
 @given(
     st.lists(LINES, unique=True, max_size=6),
     st.integers(0, 6),

@@ -49,7 +49,7 @@ def test_settings_that_are_not_faster_are_hardly_ever_kept() -> None:
     st.floats(0.0, 0.4),
     st.integers(0, 10_000),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_clearly_slower_setting_is_never_kept(
     factor: float, jitter: float, bursts: float, seed: int
 ) -> None:
@@ -58,7 +58,7 @@ def test_a_clearly_slower_setting_is_never_kept(
 
 
 @given(st.floats(0.5, 200.0), st.integers(0, 1000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_time_is_kept(budget: float, seed: int) -> None:
     machine = NoisyMachine({"default": 0.3, "a": 0.2, "b": 1.0, "c": 0.4}, seed)
     race(

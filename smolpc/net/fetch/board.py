@@ -123,7 +123,11 @@ class Board:
 
     def _split(self, streams: int, rate: float) -> tuple[int, int] | None:
         """Cut the largest running claim; its stream keeps the front."""
-        largest = max(self.claims, key=lambda claim: claim.end - claim.held, default=None)
+        largest = max(
+            self.claims,
+            key=lambda claim: (claim.end - claim.held, -claim.position),  # a tie: the front
+            default=None,
+        )
         if largest is None or self.size is None:
             return None
         spare = largest.end - largest.held

@@ -101,7 +101,7 @@ def test_names_and_notes_are_only_text(text: str) -> None:
     assert after.tags == before.tags
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(odd.results())
 def test_any_result_makes_a_safe_page(found: BenchResult) -> None:
     made = page(found, TEMPLATE)

@@ -135,7 +135,7 @@ def test_both_reports_go_through_json() -> None:
         assert msgspec.json.decode(msgspec.json.encode(value), type=type(value)) == value
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(odd.results(), max_size=3))
 def test_odd_results_can_be_put_together(found: list[BenchResult]) -> None:
     trends.show(Console(json=True), history(found))

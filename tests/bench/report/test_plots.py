@@ -75,7 +75,7 @@ def test_the_time_of_llama_bench_is_not_that_of_an_answer() -> None:
     assert total and decode and len(total.strips) == 1 and len(decode.strips) == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(odd.results(), st.sampled_from(METRICS))
 def test_odd_results_have_plots_or_none(found: BenchResult, metric: str) -> None:
     for scenario in found.scenarios:

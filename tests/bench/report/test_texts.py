@@ -59,7 +59,7 @@ def test_an_evil_name_changes_no_line_of_the_markdown(text: str) -> None:
     assert not re.search(r"(?<!\\)(\]\(|`|\*\*bold)", made)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(odd.results())
 def test_any_result_can_be_written(found: BenchResult) -> None:
     tidy(markdown.report(found))

@@ -80,7 +80,7 @@ def test_alone_it_says_what_it_does() -> None:
     assert words.headline(result({}, blocks=0)) == "Nothing can be said: no answer counts."
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(odd.results())
 def test_there_is_always_one_sentence_on_one_line(found: BenchResult) -> None:
     line = words.headline(found)

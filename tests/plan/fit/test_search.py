@@ -56,7 +56,7 @@ def rank(choice: Choice, shape: Shape) -> tuple[int, ...]:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SHAPES, AMOUNTS, AMOUNTS, st.lists(st.tuples(AMOUNTS, AMOUNTS), max_size=2))
 def test_more_memory_never_gives_a_worse_choice(
     shape: Shape, one: int, other: int, gpus: list[tuple[int, int]]
@@ -66,7 +66,7 @@ def test_more_memory_never_gives_a_worse_choice(
     assert rank(high, shape) <= rank(low, shape)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SHAPES, AMOUNTS, st.lists(AMOUNTS, max_size=2), st.booleans())
 def test_what_is_chosen_fits_and_loads(
     shape: Shape, cpu: int, gpus: list[int], shared: bool
@@ -83,7 +83,7 @@ def test_what_is_chosen_fits_and_loads(
     assert again.devices == made.devices, "the settings alone give the same estimate"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SHAPES, AMOUNTS)
 def test_the_margin_stays_free(shape: Shape, cpu: int) -> None:
     choice = fit.best(shape, machine(cpu))

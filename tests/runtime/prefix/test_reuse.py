@@ -85,7 +85,7 @@ MIXED: dict[str, list[Asked]] = {
 }
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @example(asked=MIXED["answer"], kind="plain", on_disk=False)
 @example(asked=MIXED["uneven batch"], kind="plain", on_disk=False)
 @given(asked=conversations(), kind=st.sampled_from(KINDS), on_disk=st.booleans())

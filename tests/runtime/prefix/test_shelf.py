@@ -45,7 +45,7 @@ def test_the_longest_prefix_comes_first(shelf: Shelf) -> None:
     assert shelf.take(found[0]) == STATE
 
 
-@settings(deadline=None, max_examples=30)  # it writes to the disk
+@settings(max_examples=30)  # it writes to the disk
 @given(st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=6), max_size=6), st.data())
 def test_no_other_file_would_help_more(
     tmp_path_factory: pytest.TempPathFactory, stored: list[list[int]], data: st.DataObject

@@ -108,7 +108,7 @@ def test_one_stall_of_the_machine_does_not_switch_it_off_for_good() -> None:
     assert seconds < 0.5
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 10**6),
     st.integers(2, 400),
