@@ -91,7 +91,7 @@ def verify(console: Console, key: str = "", json: bool = False) -> None:  # noqa
     checked: list[Checked] = []
     for name in [artifacts.find(store, key)] if key else artifacts.keys(store):
         try:
-            artifact = artifacts.open_stored(store, name)
+            artifact = artifacts.open_stored(store, name, whole=True)
             detail, ok = f"{len(artifact.files)} files are as recorded", True
         except DoNotTrust as error:
             detail, ok = error.why or error.what, False

@@ -2,12 +2,17 @@
 
 `manifest.json` lists the digest of every file; `manifest.sha256` holds the digest of the
 manifest and is the sentinel, written last. A folder without it does not exist for us.
+
+Files are hashed each time an artifact is used. NVIDIA's libraries are so large that a start
+would take a second more (two on a processor without SHA instructions); such files are treated
+like models: `<key>.seen.json` beside the folder says which ones were hashed and are unchanged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,6 +25,7 @@ from smolpc.store.layout import Store
 
 MANIFEST = "manifest.json"
 SENTINEL = "manifest.sha256"
+LARGE = 50_000_000  # bytes; ggml's own libraries are smaller
 REBUILD = "smolpc setup   (it builds the engine again)"
 
 
@@ -79,8 +85,33 @@ def read(root: Path) -> Artifact:
         ) from error
 
 
-def damage(root: Path, artifact: Artifact) -> list[str]:
-    """One sentence for each file that is missing, added or changed; empty when sound."""
+Stamp = tuple[int, int, int, int]  # size, time of change, time of status change, inode
+
+
+def _stamps(root: Path, artifact: Artifact) -> dict[str, Stamp]:
+    """The state of the large files."""
+    found = {}
+    for name, entry in artifact.files.items():
+        if entry.size >= LARGE and (root / name).is_file():
+            state = (root / name).stat()
+            found[name] = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+    return found
+
+
+def seen_file(store: Store, key: str) -> Path:
+    return store.artifacts / f"{key}.seen.json"
+
+
+def _seen(store: Store, key: str) -> dict[str, Stamp]:
+    try:
+        return msgspec.json.decode(seen_file(store, key).read_bytes(), type=dict[str, Stamp])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def damage(root: Path, artifact: Artifact, sound: Collection[str] = ()) -> list[str]:
+    """One sentence for each file that is missing, added or changed; empty when sound.
+    The files `sound` are not hashed."""
     found = {path.relative_to(root).as_posix(): path for path in files.walk(root)}
     extra = found.keys() - artifact.files.keys() - {MANIFEST, SENTINEL}
     problems = [f"{name} is not part of the artifact" for name in sorted(extra)]
@@ -90,27 +121,41 @@ def damage(root: Path, artifact: Artifact) -> list[str]:
             problems.append(f"{name} is missing")
         elif path.is_symlink() or path.stat().st_size != entry.size:
             problems.append(f"{name} has another size than recorded")
-        elif files.sha256_file(path) != entry.sha256:
+        elif name not in sound and files.sha256_file(path) != entry.sha256:
             problems.append(f"{name} has other content than recorded")
     return problems
 
 
 def open_verified(root: Path) -> Artifact:
-    """Read the manifest and hash every file (tens of MB). Raises TrustError on a change."""
+    """Read the manifest and hash every file. Raises TrustError on a change."""
     artifact = read(root)
-    problems = damage(root, artifact)
+    _require_sound(artifact, damage(root, artifact))
+    return artifact
+
+
+def _require_sound(artifact: Artifact, problems: list[str]) -> None:
     if problems:
         raise TrustError(
             f"the artifact {artifact.key[:12]} was changed after it was built",
             why="; ".join(problems[:5]),
             next_step=REBUILD,
         )
-    return artifact
 
 
-def open_stored(store: Store, key: str) -> Artifact:
-    """The verified artifact of that key, which passed its self-check. Raises TrustError."""
-    artifact = open_verified(store.artifact(key))
+def open_stored(store: Store, key: str, *, whole: bool = False) -> Artifact:
+    """The verified artifact of that key, which passed its self-check. Raises TrustError.
+
+    Large files are hashed when they are not as they were when they were hashed last;
+    `whole` hashes them anyway.
+    """
+    root, seen = store.artifact(key), _seen(store, key)
+    artifact = read(root)
+    stamps = _stamps(root, artifact)
+    sound = {name for name in stamps if not whole and stamps[name] == seen.get(name)}
+    _require_sound(artifact, damage(root, artifact, sound))
+    if stamps != seen:
+        with contextlib.suppress(OSError):  # a store that is shared read-only
+            files.write_atomic(seen_file(store, key), msgspec.json.encode(stamps))
     proved = artifact.trust is not None and artifact.trust.verdict == "passed"
     if artifact.key != key or artifact.spec.key != key or not proved:
         raise TrustError(

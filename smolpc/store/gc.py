@@ -21,6 +21,7 @@ from smolpc.store.layout import Store
 
 IDLE = 3600  # seconds
 NEW = 24 * 3600  # seconds in which an engine that no setup uses yet is kept
+KEPT_TOOLS = "convert-"  # gigabytes that are installed only when asked for
 SCRATCH = (".quantizing-", ".converting-")
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
 
@@ -145,6 +146,11 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
             garbage.append((folder, "a file was changed, or is missing"))
         elif folder.name not in needed and not _recent(folder):
             garbage.append((folder, "no kept generation uses this artifact"))
+    garbage += [
+        (path, "notes on an engine that was removed")
+        for path in sorted(store.artifacts.glob("*.seen.json"))
+        if not store.artifact(path.name.partition(".")[0]).exists()
+    ]
     garbage += _interrupted(store, store.models, store.tools)
     for area, why in (
         (store.tmp, "left by an interrupted run"),
@@ -157,6 +163,11 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
             for path in sorted(area.glob("*"))
             if _collectable(store, path) and path.suffix != ".lock"
         ]
+    garbage += [
+        (path, "fetched build tool; it can be fetched again")
+        for path in sorted(store.tools.glob("[!.]*"))
+        if _collectable(store, path) and not path.name.startswith(KEPT_TOOLS)
+    ]
     return _listed(garbage)
 
 

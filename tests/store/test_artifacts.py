@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from smolpc import files
 from smolpc.errors import TrustError, UsageError
 from smolpc.schema.artifact import Artifact, Requirements, TrustResult
 from smolpc.store import Store, artifacts
@@ -115,6 +117,70 @@ def test_a_stored_artifact_was_proved(tmp_path: Path, changes: dict[str, Any], s
             artifacts.open_stored(store, BASE.key)
     else:
         artifacts.open_stored(store, BASE.key)
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Store, list[str]]:
+    """A store with an artifact of large files, and the names of the files that are hashed."""
+    monkeypatch.setattr(artifacts, "LARGE", 1)
+    store = Store(tmp_path / "store")
+    make(store.artifact(BASE.key))
+    hashed: list[str] = []
+    real = files.sha256_file
+
+    def watched(path: Path) -> str:
+        hashed.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(files, "sha256_file", watched)
+    return store, hashed
+
+
+def test_large_files_are_hashed_once_and_when_somebody_asks(
+    large: tuple[Store, list[str]],
+) -> None:
+    store, hashed = large
+    artifacts.open_stored(store, BASE.key)
+    assert sorted(hashed) == ["LICENSE", "libx.so", "tool"]
+    hashed.clear()
+    artifacts.open_stored(store, BASE.key)
+    assert hashed == []
+    artifacts.open_stored(store, BASE.key, whole=True)
+    assert sorted(hashed) == ["LICENSE", "libx.so", "tool"]
+
+
+def test_a_large_file_that_changed_is_caught(large: tuple[Store, list[str]]) -> None:
+    store, hashed = large
+    artifacts.open_stored(store, BASE.key)
+    hashed.clear()
+    library = store.artifact(BASE.key) / "lib/libx.so"
+    library.write_bytes(b"LIBRARY")  # as long as before
+    with pytest.raises(TrustError, match="was changed") as caught:
+        artifacts.open_stored(store, BASE.key)
+    assert "lib/libx.so has other content" in caught.value.why
+    assert hashed == ["libx.so"]
+    with pytest.raises(TrustError):  # what was found is not forgotten
+        artifacts.open_stored(store, BASE.key)
+
+
+@pytest.mark.parametrize("text", [b"", b"[1]", b'{"lib/libx.so": [1]}', b'{"lib/libx.so": null}'])
+def test_a_note_that_cannot_be_read_means_that_nothing_was_hashed(
+    large: tuple[Store, list[str]], text: bytes
+) -> None:
+    store, hashed = large
+    artifacts.seen_file(store, BASE.key).write_bytes(text)
+    artifacts.open_stored(store, BASE.key)
+    assert sorted(hashed) == ["LICENSE", "libx.so", "tool"]
+
+
+def test_a_moved_artifact_is_hashed_again(large: tuple[Store, list[str]]) -> None:
+    store, hashed = large
+    artifacts.open_stored(store, BASE.key)
+    other = Store(store.root.with_name("other"))
+    shutil.copytree(store.root, other.root)
+    hashed.clear()
+    artifacts.open_stored(other, BASE.key)
+    assert sorted(hashed) == ["LICENSE", "libx.so", "tool"]
 
 
 def test_an_artifact_under_another_key_is_refused(tmp_path: Path) -> None:

@@ -108,6 +108,27 @@ def test_leftovers_go_once_they_are_old(store: Store) -> None:
     assert not part.exists()
 
 
+def test_build_tools_go_once_they_are_old_but_not_what_was_asked_for(store: Store) -> None:
+    for name in ("nvcc-13", "nvcc-13.sha256", "ninja-1", "convert-abc", "convert-abc.sha256"):
+        path = store.tools / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+        if not name.startswith("ninja"):
+            age(path)
+    listed = {Path(item.path).name for item in gc.collect(store, keep=0)}
+    assert listed == {"nvcc-13", "nvcc-13.sha256"}
+    assert (store.tools / "ninja-1").exists()
+    assert (store.tools / "convert-abc").exists()
+
+
+def test_notes_on_a_removed_engine_go(store: Store) -> None:
+    make(store.artifact(KEYS[0]))
+    for key in KEYS[:2]:
+        artifacts.seen_file(store, key).write_bytes(b"{}")
+    listed = [Path(item.path).name for item in gc.collect(store, keep=0)]
+    assert listed == [artifacts.seen_file(store, KEYS[1]).name]
+
+
 def test_nothing_is_collected_while_a_setup_runs(store: Store) -> None:
     use(store, KEYS[0])
     with (
