@@ -23,11 +23,13 @@ SECRET = re.compile(
 )
 URL_QUERY = re.compile(r"(\w+://[^\s?'\"]+)\?[^\s'\"]*")
 URL_USER = re.compile(r"(\w+://)[^/\s]+@")
+BARE_USER = re.compile(r"(?<![\w.%+-])[\w.%+-]+:[^\s/@]+@(?=[\w\[])")  # me:password@host
 
 
 def mask(text: str) -> str:
     """`text` without passwords, tokens and the queries of URLs, which may be signatures."""
-    return URL_QUERY.sub(r"\1", URL_USER.sub(r"\1***@", SECRET.sub(r"\1***", text)))
+    text = BARE_USER.sub("***@", URL_USER.sub(r"\1***@", SECRET.sub(r"\1***", text)))
+    return URL_QUERY.sub(r"\1", text)
 
 
 GUARD = Path(__file__).with_name("proc_guard.py")

@@ -123,6 +123,10 @@ def test_a_guarded_program_reports_its_own_exit_code(tmp_path: Path) -> None:
     ("text", "masked"),
     [
         ("https://user:hunter2@example.org/x", "https://***@example.org/x"),
+        ("cannot reach me:hunter2@ollama.school:11434", "cannot reach ***@ollama.school:11434"),
+        ("'me:hunter2@[::1]:80'", "'***@[::1]:80'"),
+        ("git@github.com:ggml-org/llama.cpp", "git@github.com:ggml-org/llama.cpp"),
+        ("asked at 10:30: anna@school.org", "asked at 10:30: anna@school.org"),
         ("--token=abc123 rest", "--token=*** rest"),
         ("Authorization: Bearer", "Authorization: ***"),
         ("nothing to hide", "nothing to hide"),
