@@ -77,6 +77,7 @@ def choose(
     notes = (
         words.cut_context(values["context"]) if "context" in asked else words.small_context(),
         *against,
+        *(_lost(name) for name in (tuned.lost if tuned and "draft_model" not in asked else ())),
         dropped,
         short,
         f"memory is tight: {choice.why}" if choice.verdict == "tight" else "",
@@ -169,6 +170,13 @@ def _not_used(values: Mapping[str, Plain], why: str) -> str:
     """A note about values that were measured and do not count."""
     said = " and ".join(f"{name} {value}" for name, value in values.items())
     return f"{said} was measured to be faster, but {why}: not used"
+
+
+def _lost(draft: str) -> str:
+    return (
+        f"the draft model {draft}, with which this model was measured as faster, is not here any"
+        f" more: smolpc models.pull {draft}, or measure again: smolpc tune"
+    )
 
 
 def _threads(asked: int, cpu: Cpu) -> tuple[int, str]:

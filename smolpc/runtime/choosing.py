@@ -94,14 +94,17 @@ def running_for(
 def tuned_for(store: Store, host: Host, artifact: str, model: str) -> Tuned | None:
     """What `smolpc tune` measured for this model (sha256) with this engine on this machine.
 
-    A draft model that was removed since does not count.
+    A draft model that was removed since does not count; it is in `lost`.
     """
     tuned = tunings.find(store, fingerprint(host), artifact, model)
-    drafts = [one.value for one in tuned.values if one.setting == "draft_model"] if tuned else []
-    if tuned is None or all(lookup.installed(store.models, str(name)) for name in drafts):
+    if tuned is None:
+        return None
+    drafts = (str(one.value) for one in tuned.values if one.setting == "draft_model")
+    lost = tuple(name for name in drafts if not lookup.installed(store.models, name))
+    if not lost:
         return tuned
     left = tuple(one for one in tuned.values if one.setting not in ("draft_model", "speculation"))
-    return msgspec.structs.replace(tuned, values=left)
+    return msgspec.structs.replace(tuned, values=left, lost=lost)
 
 
 def sampling_for(report: Iterable[Setting]) -> tuple[Sampling, tuple[Reason, ...]]:

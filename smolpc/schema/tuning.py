@@ -37,6 +37,7 @@ class Tuned(Value, kw_only=True):
     created: str  # ISO 8601, UTC
     seconds: float = 0.0  # that it took
     values: tuple[TunedValue, ...] = ()
+    lost: tuple[str, ...] = ()  # draft models that were measured and are not here any more
 
 
 class TunedStep(Value, kw_only=True):

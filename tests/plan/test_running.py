@@ -247,6 +247,16 @@ def test_measured_guesses_are_left_out_when_the_draft_model_is_no_longer_named()
     assert "speculation draft" in note and "draft model" in note and "not used" in note
 
 
+def test_a_measured_draft_model_that_was_removed_is_said() -> None:
+    shape, here = synthetic()["qwen2-0.5b-q4_k_m"], machine(60 * GB)
+    gone = msgspec.structs.replace(tuned(threads=4), lost=("small",))
+    running = choose(shape, here, CPU, None, gone)
+    assert running.settings.threads == 4
+    (note,) = running.notes
+    assert "smolpc models.pull small" in note and "smolpc tune" in note
+    assert choose(shape, here, CPU, wish(draft_model="other"), gone).notes == ()
+
+
 def test_a_measured_value_that_does_not_fit_today_is_left_out_and_that_is_said() -> None:
     shape = synthetic()["qwen2-7b-q4_k_m"]
     roomy, close = machine(32 * GB, 24 * GB), machine(32 * GB, 2 * GB)
