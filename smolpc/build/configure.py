@@ -67,14 +67,18 @@ def local_entries(toolchain: Toolchain, source: Path, build: Path) -> dict[str, 
     }
     if toolchain.family != "msvc":
         here, there = source.as_posix(), build.as_posix()
-        flags = f'"-ffile-prefix-map={here}=." "-ffile-prefix-map={there}=build"'
+        maps = (f"-ffile-prefix-map={here}=.", f"-ffile-prefix-map={there}=build")
+        flags = " ".join(f'"{flag}"' for flag in maps)
         entries |= {"CMAKE_C_FLAGS": flags, "CMAKE_CXX_FLAGS": flags, "CMAKE_ASM_FLAGS": flags}
+        if toolchain.cuda is not None:
+            # nvcc hands a flag on through a shell: quotes inside quotes. Without -objtemp the
+            # number of its process gets into every object.
+            host = " ".join(rf'"-Xcompiler=\"{flag}\""' for flag in maps)
+            entries["CMAKE_CUDA_FLAGS"] = f"-objtemp {host}"
     if toolchain.cuda is not None:
         entries["CMAKE_CUDA_COMPILER"] = _path(toolchain.cuda)
         entries["CMAKE_CUDA_HOST_COMPILER"] = _path(toolchain.cxx)
-    for kit in toolchain.kits:  # ".../OpenVINOConfig.cmake": OpenVINO_DIR
-        path = Path(kit.path)
-        entries[f"{path.name.removesuffix('Config.cmake')}_DIR"] = path.parent.as_posix()
+    entries |= toolchain.places
     if toolchain.launcher is not None:
         languages = ["C", "CXX", *(["CUDA"] if toolchain.cuda else [])]
         entries |= {

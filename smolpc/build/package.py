@@ -8,7 +8,7 @@ licenses/   of everything inside
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from smolpc import files, proc
@@ -17,7 +17,7 @@ from smolpc.build.file_api import Reply
 from smolpc.build.remedies import explain
 from smolpc.build.source import LICENSE, Tree
 from smolpc.errors import BuildError
-from smolpc.plan.requirements import BuildTarget
+from smolpc.plan.requirements import BuildTarget, version
 from smolpc.plan.toolchain import Toolchain
 from smolpc.schema.artifact import Artifact, Requirements
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
@@ -59,12 +59,12 @@ def assemble(target: Path, tree: Tree, build: Path, spec: BuildSpec, recipe: Eng
         files.copy_file(tree.engine / name, target / "licenses" / recipe.name / name)
 
 
-def add_kit(target: Path, spec: BuildSpec, kit: ToolRecipe, fetched: Path) -> None:
-    """Copy what an engine needs of a fetched kit beside its libraries, and the kit's licences."""
-    for name in kit.runtime:
+def add_parts(target: Path, spec: BuildSpec, tool: ToolRecipe, fetched: Path) -> None:
+    """Copy what an engine needs of a fetched tool beside its libraries, and the licences."""
+    for name in tool.runtime:
         files.copy_file(fetched / name, target / lib_dir(spec) / Path(name).name)
-    for name in kit.licenses:
-        files.copy_file(fetched / name, target / "licenses" / kit.name / Path(name).name)
+    for name in tool.licenses:
+        files.copy_file(fetched / name, target / "licenses" / tool.name / Path(name).name)
 
 
 def prove_abi(tree: Tree, build: Path, source: str, toolchain: Toolchain, log: Path) -> None:
@@ -90,8 +90,10 @@ def prove_abi(tree: Tree, build: Path, source: str, toolchain: Toolchain, log: P
         )
 
 
-def requirements(spec: BuildSpec, target: BuildTarget, recipe: EngineRecipe) -> Requirements:
-    """What a host must offer to run the artifact."""
+def requirements(
+    spec: BuildSpec, target: BuildTarget, recipe: EngineRecipe, drivers: Iterable[str] = ()
+) -> Requirements:
+    """What a host must offer to run the artifact. `drivers`: the floors of what was fetched."""
     libc = spec.triple.rpartition("-")[2]
     every = "all-variants" in target.features  # the loader picks a library that runs
     cpu = {flag for name in target.features for flag in recipe.features[name].cpu if not every}
@@ -103,7 +105,7 @@ def requirements(spec: BuildSpec, target: BuildTarget, recipe: EngineRecipe) -> 
         libc=libc,
         libc_floor=spec.libc_floor,
         backends=target.profile.build.backends,
-        driver=(gpu.min_driver or "") if gpu else "",
+        driver=max(((gpu and gpu.min_driver) or "", *drivers), key=version),
     )
 
 
@@ -114,6 +116,7 @@ def manifest(
     target: BuildTarget,
     recipe: EngineRecipe,
     abi: Mapping[str, int],
+    drivers: Iterable[str] = (),
 ) -> Artifact:
     """The manifest of the assembled folder, before the trust test."""
     reply = Reply(build)
@@ -132,7 +135,7 @@ def manifest(
         content_digest=artifacts.content_digest(found),
         files=found,
         lib_dir=lib_dir(spec),
-        requirements=requirements(spec, target, recipe),
+        requirements=requirements(spec, target, recipe, drivers),
         cmake_cache=cache,
         compilers=reply.compilers(),
         abi=dict(abi),

@@ -17,6 +17,7 @@ VSWHERE_ARGS = (
     *("-requires", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"),
 )
 CUDA_FOLDER = "/usr/local/cuda"
+CUBLAS_HEADER = "cublas_v2.h"
 PC_FOLDERS = (
     "/usr/lib/x86_64-linux-gnu/pkgconfig",
     "/usr/lib/aarch64-linux-gnu/pkgconfig",
@@ -28,6 +29,7 @@ PC_FOLDERS = (
 # Places whose change means that another tool may be found, beside the folders of PATH.
 WATCHED = (
     CUDA_FOLDER,
+    f"{CUDA_FOLDER}/include",
     *PC_FOLDERS,
     r"C:\ProgramData\Microsoft\VisualStudio\Packages\_Instances",
     "/Library/Developer/CommandLineTools",
@@ -114,6 +116,22 @@ def nvcc(machine: Machine) -> Tool | None:
     path = next((found for place in places if (found := machine.which(place))), None)
     version = version_in(machine.run(path, "--version"), r"\bV") if path else ""
     return Tool(name="nvcc", path=path, version=version) if path and version else None
+
+
+def cublas(machine: Machine) -> Tool | None:
+    """The headers of CUDA's cuBLAS: some packages of nvcc come without it."""
+    program = machine.which("nvcc") or ""
+    homes = (machine.env("CUDA_PATH"), program.rpartition("/bin/")[0], CUDA_FOLDER)
+    folders = (
+        f"{home}{inside}"
+        for home in homes
+        if home
+        for inside in (r"\include", "/include", "/targets/x86_64-linux/include")
+    )
+    for folder in folders:
+        if CUBLAS_HEADER in (machine.listdir(folder) or ()):
+            return Tool(name="cublas", path=folder)
+    return None
 
 
 def msvc(machine: Machine) -> Tool | None:
@@ -208,4 +226,11 @@ PROGRAMS: dict[str, Callable[[Machine, str], tuple[str, str] | None]] = {
     "ccache": by_flag("--version", after="ccache version "),
     "sccache": by_flag("--version", after="sccache "),
 }
-KITS: tuple[Callable[[Machine], Tool | None], ...] = (msvc, nvcc, vulkan_sdk, opencl, xcode)
+KITS: tuple[Callable[[Machine], Tool | None], ...] = (
+    msvc,
+    nvcc,
+    cublas,
+    vulkan_sdk,
+    opencl,
+    xcode,
+)

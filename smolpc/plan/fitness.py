@@ -19,6 +19,9 @@ def unmet(needs: Requirements, host: Host) -> list[str]:
     missing = sorted(set(needs.cpu_features) - set(host.cpu.features))
     if missing:
         said.append(f"this CPU lacks {', '.join(missing)}")
+    drivers = [gpu.driver for gpu in host.gpus if gpu.vendor == "nvidia" and gpu.driver]
+    if "cuda" in needs.backends and drivers and version(drivers[0]) < version(needs.driver):
+        said.append(f"it needs NVIDIA's driver {needs.driver}, this system has {drivers[0]}")
     libc = host.os.libc
     if libc is not None and needs.libc not in ("", "default", libc.name):
         said.append(f"it needs {needs.libc}, this system has {libc.name}")

@@ -79,11 +79,19 @@ def build_target(profile: Profile, host: Host, recipe: EngineRecipe) -> BuildTar
     named = {*build.backends, *build.cpu, *build.options}
     if "native" in named:
         named |= _native(host, recipe)
+    named |= _of_fetched_tools(named, host, recipe)
     features = tuple(name for name in recipe.features if name in named)
     kits = dict.fromkeys(kit for name in features for kit in recipe.features[name].kits)
     return BuildTarget(
         profile=profile, system=system, arch=arch, features=features, kits=tuple(kits)
     )
+
+
+def _of_fetched_tools(named: set[str], host: Host, recipe: EngineRecipe) -> set[str]:
+    """What the named features need as well where a tool of theirs is to be fetched."""
+    features = [feature for name, feature in recipe.features.items() if name in named]
+    tools = {tool.name for tool in host.tools if not tool.path}
+    return {more for one in features if tools & {*one.tools} for more in one.when_fetched}
 
 
 def _native(host: Host, recipe: EngineRecipe) -> set[str]:

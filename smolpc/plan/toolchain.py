@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -38,28 +38,69 @@ class Toolchain(Value, kw_only=True):
     linker: Tool | None = None
     cuda: Tool | None = None
     vulkan: Tool | None = None
-    kits: tuple[Tool, ...] = ()  # libraries to build with; `path`: the CMake file of the package
+    kits: tuple[Tool, ...] = ()  # libraries to build with
+    places: Mapping[str, str] = {}  # CMake cache entries: where things of fetched tools are
     launcher: Tool | None = None  # compiler cache; never part of the key
 
     @property
     def fetched(self) -> tuple[Tool, ...]:
-        return tuple(tool for tool in (self.cmake, self.ninja, *self.kits) if not tool.path)
+        tools = (self.cmake, self.ninja, self.cuda, *self.kits)
+        return tuple(tool for tool in tools if tool is not None and not tool.path)
 
-    def found(self, tool: Tool) -> Toolchain:
+    def found(self, tool: Tool, places: Mapping[str, str]) -> Toolchain:
         """With a fetched tool or kit at its path."""
-        if tool.name in ("cmake", "ninja"):
-            return msgspec.structs.replace(self, **{tool.name: tool})
-        kits = tuple(tool if kit.name == tool.name else kit for kit in self.kits)
-        return msgspec.structs.replace(self, kits=kits)
+
+        def here(known: Tool | None) -> Tool | None:
+            return tool if known is not None and known.name == tool.name else known
+
+        return msgspec.structs.replace(
+            self,
+            cmake=here(self.cmake),
+            ninja=here(self.ninja),
+            cuda=here(self.cuda),
+            kits=tuple(here(kit) for kit in self.kits),
+            places={**self.places, **places},
+        )
+
+
+def with_fetchable(host: Host, recipes: Iterable[ToolRecipe]) -> Host:
+    """The host with the build tools that can be fetched for it, where its own are missing or
+    too old. The path of such a tool is empty."""
+    fetchable = {
+        recipe.name: Tool(name=recipe.name, path="", version=recipe.version)
+        for recipe in recipes
+        if recipe.wheels_for(host) and not _has(host, recipe)
+        if not recipe.min_driver or _has_driver(host, recipe.min_driver)
+    }
+    own = (tool for tool in host.tools if tool.name not in fetchable)
+    return msgspec.structs.replace(host, tools=(*own, *fetchable.values()))
+
+
+def _has_driver(host: Host, floor: str) -> bool:
+    """Whether the driver of its NVIDIA GPUs is new enough; where there is none, nothing is
+    in the way of building for another machine."""
+    drivers = [gpu.driver for gpu in host.gpus if gpu.vendor == "nvidia"]
+    return all(version(driver) >= version(floor) for driver in drivers)
+
+
+def _has(host: Host, recipe: ToolRecipe) -> bool:
+    """Whether the host has such a tool of its own that will do."""
+    own = host.tool(recipe.name)
+    return (
+        own is not None
+        and bool(own.path)
+        and version(own.version) >= version(recipe.at_least)
+        and all(map(host.tool, recipe.together_with))
+    )
 
 
 def _build_tool(name: str, host: Host, recipes: Mapping[str, ToolRecipe]) -> Tool:
     """The host's own tool when it is new enough, else the pinned one, to be fetched."""
     recipe = recipes[name]
     own = host.tool(name)
-    if own is not None and version(own.version) >= version(recipe.at_least):
+    if own is not None and _has(host, recipe):
         return own
-    if recipe.wheel_for(host) is None:
+    if not recipe.wheels_for(host):
         raise PrerequisiteError(
             f"{name} {recipe.at_least} or newer was not found",
             why=f"the machine has {own.version if own else 'none'}, and there is no ready-made"
@@ -70,8 +111,8 @@ def _build_tool(name: str, host: Host, recipes: Mapping[str, ToolRecipe]) -> Too
 
 
 def choose(host: Host, target: BuildTarget, tools: Mapping[str, ToolRecipe]) -> Toolchain:
-    """The toolchain for a build target on a host. Raises PrerequisiteError with the install
-    command when there is no compiler."""
+    """The toolchain for a build target on a host, which may be one `with_fetchable` tools.
+    Raises PrerequisiteError with the install command when there is no compiler."""
     profile = target.profile
     wanted = profile.build.compiler
     families = (wanted,) if wanted else DEFAULT_FAMILIES[host.os.system]

@@ -104,8 +104,8 @@ def _tools(host: Host, store: Store, target: Target | None) -> Iterator[Finding]
         elif recipe is not None and files.is_sealed(toolbox.folder_of(store, recipe)):
             yield Finding(subject=name, state="ok", found=f"{recipe.version}, in the store")
         else:
-            wheel = recipe.wheel_for(host) if recipe else None
-            size = f" ({human_bytes(wheel.size)})" if wheel else ""
+            wheels = recipe.wheels_for(host) if recipe else ()
+            size = f" ({human_bytes(sum(wheel.size for wheel in wheels))})" if wheels else ""
             yield Finding(
                 subject=name, state="note", found="not installed", cost=f"setup fetches it{size}"
             )
@@ -137,8 +137,10 @@ def _store(store: Store, target: Target | None) -> Iterator[Finding]:
         )
         return
     free = files.free_bytes(store.root)
-    recipe = target.recipe if target else None
-    needed = recipe.source_bytes + recipe.build_bytes + recipe.artifact_bytes if recipe else 0
+    needed = 0
+    if target is not None:
+        cost = target.cost
+        needed = target.recipe.source_bytes + cost.build_bytes + cost.artifact_bytes
     yield Finding(
         subject="store",
         state="ok" if free > needed else "missing",

@@ -77,7 +77,7 @@ class Work:
             reason=reason,
             output=str(folder),
             key=self.target.key,
-            disk_bytes=self.target.recipe.artifact_bytes,
+            disk_bytes=self.target.cost.artifact_bytes,
             seconds=PACKAGE_SECONDS,
         )
 
@@ -114,8 +114,10 @@ class Work:
         if not self.target.settings.compiler_cache:
             toolchain = msgspec.structs.replace(toolchain, launcher=None)
         for tool in self.toolchain_to_fetch:
-            path = toolbox.program(self.store, self.target.tools[tool.name], self.target.host)
-            toolchain = toolchain.found(msgspec.structs.replace(tool, path=str(path)))
+            recipe = self.target.tools[tool.name]
+            path = toolbox.program(self.store, recipe, self.target.host)
+            here = msgspec.structs.replace(tool, path=str(path))
+            toolchain = toolchain.found(here, toolbox.places(self.store, recipe))
         return toolchain
 
 
@@ -125,10 +127,13 @@ class FetchTool:
     def known(self, work: Work, step: Step) -> Known:
         recipe = work.target.tools[step.inputs["name"]]
         path = toolbox.program(work.store, recipe, work.target.host)
-        wheel = recipe.wheel_for(work.target.host)
-        size = wheel.size if wheel else 0
-        done = files.is_sealed(toolbox.folder_of(work.store, recipe))
-        return Known(done=done, output=str(path), fetch_bytes=size, disk_bytes=4 * size)
+        wheels = recipe.wheels_for(work.target.host)
+        return Known(
+            done=files.is_sealed(toolbox.folder_of(work.store, recipe)),
+            output=str(path),
+            fetch_bytes=toolbox.bytes_to_fetch(work.store, wheels),
+            disk_bytes=toolbox.bytes_on_disk(work.store, recipe, wheels),
+        )
 
     def perform(self, work: Work, step: Step) -> None:
         target = work.target
@@ -181,7 +186,7 @@ class Configure:
 
     def perform(self, work: Work, _: Step) -> None:
         target = work.target
-        files.require_space(work.store.root, target.recipe.build_bytes, "build the engine")
+        files.require_space(work.store.root, target.cost.build_bytes, "build the engine")
         tree = source.tree_of(work.store, target.recipe)
         files.require_unchanged(tree.root, f"the source of {target.recipe.name}")
         for tool in work.toolchain_to_fetch:
@@ -207,11 +212,10 @@ class Compile:
         return compiling.jobs_for(target.host, target.settings.jobs, cuda=cuda)
 
     def known(self, work: Work, _: Step) -> Known:
-        recipe = work.target.recipe
         return Known(
             output=str(work.build),
-            disk_bytes=recipe.build_bytes,
-            seconds=recipe.seconds_per_core / self._jobs(work),
+            disk_bytes=work.target.cost.build_bytes,
+            seconds=work.target.cost.seconds / self._jobs(work),
         )
 
     def perform(self, work: Work, _: Step) -> None:
@@ -243,18 +247,23 @@ class Package:
         with tempfile.TemporaryDirectory(dir=store.tmp, prefix="package-") as name:
             folder = Path(name) / "artifact"
             package.assemble(folder, tree, work.build, target.spec, target.recipe)
-            for kit in target.target.kits:
-                recipe = target.tools[kit]
+            for recipe in target.parts:
                 fetched = toolbox.folder_of(store, recipe)
-                files.require_unchanged(fetched, kit)
-                package.add_kit(folder, target.spec, recipe, fetched)
+                files.require_unchanged(fetched, recipe.name)
+                package.add_parts(folder, target.spec, recipe, fetched)
             table = {}
             if target.recipe.bindings is not None:
                 table = abi.table_of(folder, package.lib_dir(target.spec))
                 text = abi.static_asserts(table)
                 package.prove_abi(tree, work.build, text, work.toolchain, work.log)
             made = package.manifest(
-                folder, work.build, target.spec, target.target, target.recipe, table
+                folder,
+                work.build,
+                target.spec,
+                target.target,
+                target.recipe,
+                table,
+                drivers=[recipe.min_driver for recipe in target.parts if recipe.min_driver],
             )
             with work.reporter.task("Self-check"):
                 result = trust.prove(folder, made)

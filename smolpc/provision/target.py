@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from smolpc import detect
+from smolpc import detect, files
+from smolpc.build import toolbox
 from smolpc.catalog import Catalog, load_catalog
+from smolpc.console import human_bytes
 from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
 from smolpc.models import names, pins, places, registry
 from smolpc.plan import fitness
+from smolpc.plan.cost import Cost, build_cost
 from smolpc.plan.requirements import BuildTarget, is_cross
 from smolpc.plan.select import Selection, select
 from smolpc.plan.spec import bindings_digest, build_spec, patches
-from smolpc.plan.toolchain import Toolchain, choose
+from smolpc.plan.toolchain import Toolchain, choose, with_fetchable
 from smolpc.schema.artifact import Artifact
 from smolpc.schema.base import Value
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
@@ -52,6 +55,18 @@ class Target(Value, kw_only=True):
     def key(self) -> str:
         return self.spec.key
 
+    @property
+    def parts(self) -> tuple[ToolRecipe, ...]:
+        """Fetched tools of which something goes into the engine."""
+        fetched = self.toolchain.fetched if self.toolchain else ()
+        recipes = (self.tools[tool.name] for tool in fetched)
+        return tuple(recipe for recipe in recipes if recipe.runtime)
+
+    @property
+    def cost(self) -> Cost:
+        """What building the engine takes."""
+        return build_cost(self.target, self.recipe, self.parts)
+
 
 def catalog_for(settings: Settings) -> Catalog:
     """Built-in profiles and recipes; over them the user's own recipes, if there are any, and
@@ -65,6 +80,19 @@ def catalog_for(settings: Settings) -> Catalog:
 def host_for(settings: Settings, *, refresh: bool = False) -> Host:
     """This machine, from the cache where nothing changed."""
     return detect.host(store=settings.store_path, cache_dir=cache_dir(), refresh=refresh)
+
+
+def fetchable(settings: Settings, catalog: Catalog, host: Host) -> Host:
+    """The host with the build tools that can be fetched for it; offline, those in the store."""
+    store = Store(settings.store_path)
+    return with_fetchable(
+        host,
+        [
+            recipe
+            for recipe in catalog.tools.values()
+            if not settings.offline or files.is_sealed(toolbox.folder_of(store, recipe))
+        ],
+    )
 
 
 def model_for(catalog: Catalog, settings: Settings) -> ModelManifest:
@@ -95,7 +123,7 @@ def choose_target(settings: Settings, *, refresh: bool = False, with_model: bool
     profiles, notes = dict(catalog.profiles), list[str]()
     while True:
         try:
-            target = _target(settings, catalog, host, store, profiles, with_model=with_model)
+            target = _reachable(settings, catalog, host, store, profiles, with_model=with_model)
         except NoProfileError as error:
             if notes:  # every profile that fits was refused
                 error.why, error.next_step = "; ".join(notes), "smolpc setup --refresh"
@@ -105,6 +133,26 @@ def choose_target(settings: Settings, *, refresh: bool = False, with_model: bool
             return msgspec.structs.replace(target, notes=(*notes, *target.notes))
         notes.append(f"{target.profile.name} was passed over: {refused}")
         del profiles[target.profile.name]
+
+
+def _reachable(
+    settings: Settings,
+    catalog: Catalog,
+    host: Host,
+    store: Store,
+    profiles: Mapping[str, Profile],
+    *,
+    with_model: bool,
+) -> Target:
+    """Offline, tools that would have to be fetched count only for an engine that is here."""
+
+    def decide(able: Host) -> Target:
+        return _target(settings, catalog, able, store, profiles, with_model=with_model)
+
+    target = decide(with_fetchable(host, catalog.tools.values()))
+    if settings.offline and not store.artifact(target.key).exists():
+        return decide(fetchable(settings, catalog, host))
+    return target
 
 
 def _target(
@@ -138,6 +186,7 @@ def _target(
             selection = select(profiles, host, recipe, reused.profile)
     else:
         spec = build_spec(recipe, selection.target, toolchain, host)
+        notes = (*notes, *_terms(toolchain, catalog, store, host))
     return Target(
         settings=settings,
         host=host,
@@ -152,6 +201,17 @@ def _target(
         model=_model(settings, catalog, store) if with_model else None,
         pipeline_text=catalog.pipeline(settings.pipeline),
     )
+
+
+def _terms(toolchain: Toolchain, catalog: Catalog, store: Store, host: Host) -> Iterator[str]:
+    """What somebody agrees to who lets the missing tools be fetched."""
+    for recipe in (catalog.tools[tool.name] for tool in toolchain.fetched):
+        if recipe.terms and not files.is_sealed(toolbox.folder_of(store, recipe)):
+            size = human_bytes(sum(wheel.size for wheel in recipe.wheels_for(host)))
+            yield (
+                f"{recipe.name} {recipe.version} is fetched from PyPI ({size});"
+                f" its maker's terms apply: {recipe.terms}"
+            )
 
 
 def _model(settings: Settings, catalog: Catalog, store: Store) -> ModelManifest:

@@ -68,6 +68,12 @@ class Feature(Value, kw_only=True):
     tools: tuple[str, ...] = ()  # build tools it needs: "nvcc", "vulkan-sdk", "xcode"
     kits: tuple[str, ...] = ()  # libraries from PyPI that it is built with: `recipes/tools`
     at_least: dict[str, Version] = {}  # the oldest version of such a tool that will do
+    when_fetched: tuple[str, ...] = ()  # features it needs as well when a tool is a fetched one
+    # What it adds to a build. Seconds are those of one core.
+    seconds: float = 0
+    seconds_per_architecture: float = 0  # of a GPU
+    build_bytes: Bytes = 0
+    artifact_bytes: Bytes = 0
     note: str = ""
 
 
@@ -119,6 +125,7 @@ class ToolWheel(Value, kw_only=True):
     system: Literal["linux", "windows", "darwin"]
     arch: Literal["x86_64", "aarch64"]
     libc: Literal["glibc", "musl", ""] = ""
+    project: str = ""  # on PyPI; "": that of the recipe
     filename: str
     size: Bytes
     sha256: Sha256
@@ -127,29 +134,32 @@ class ToolWheel(Value, kw_only=True):
 class ToolRecipe(Value, kw_only=True):
     """A build tool from PyPI, for machines that have none (`recipes/tools/*.yaml`).
 
-    Or a kit: libraries that a feature is built with. Its `program` is the CMake file of its
-    package, "<Package>Config.cmake".
+    Or a kit: libraries that a feature is built with. Other wheels need another `version`: it
+    names the folder in the store, and stands in the key of what is built with them.
     """
 
     name: Name
     version: str
     at_least: str  # the oldest version of the machine's own tool that will do
+    together_with: tuple[str, ...] = ()  # other tools, without which its own will not do
     project: str
     root: str  # folder inside the wheel that is kept; "": all of it
     program: str  # the program inside `root`, without ".exe"; of a kit its CMake file
-    runtime: tuple[str, ...] = ()  # a kit's files inside `root` that an engine needs to run
+    places: CacheEntries = {}  # CMake cache entries that are paths inside `root`
+    runtime: tuple[str, ...] = ()  # files inside `root` that an engine needs to run
+    runtime_bytes: Bytes = 0  # their size
     licenses: tuple[str, ...] = ()  # and those that say under which terms
+    terms: str = ""  # where the licence can be read, when its user must agree to it
+    min_driver: Version | None = None  # of an NVIDIA GPU, for what is made with it
+    unpacked_bytes: Bytes = 0  # 0: four times the wheels
     wheels: tuple[ToolWheel, ...]
 
-    def wheel_for(self, host: Host) -> ToolWheel | None:
-        """The wheel for this kind of machine, or None."""
+    def wheels_for(self, host: Host) -> tuple[ToolWheel, ...]:
+        """The wheels for this kind of machine, which make one folder; () when there are none."""
         libc = host.os.libc.name if host.os.libc else ""
-        return next(
-            (
-                wheel
-                for wheel in self.wheels
-                if (wheel.system, wheel.arch) == (host.os.system, host.cpu.arch)
-                and wheel.libc in ("", libc)
-            ),
-            None,
+        return tuple(
+            wheel
+            for wheel in self.wheels
+            if (wheel.system, wheel.arch) == (host.os.system, host.cpu.arch)
+            and wheel.libc in ("", libc)
         )

@@ -78,7 +78,9 @@ def test_a_kit_is_fetched_named_to_cmake_and_shipped(tmp_path: Path) -> None:
     assert build_spec(RECIPE, target, toolchain, HOST).sdks["openvino"] == kit.version
     recipe, store = CATALOG.tools["openvino"], Store(tmp_path / "store")
     path = toolbox.program(store, recipe, HOST)
-    found = toolchain.found(msgspec.structs.replace(kit, path=str(path)))
+    found = toolchain.found(
+        msgspec.structs.replace(kit, path=str(path)), toolbox.places(store, recipe)
+    )
     assert found.fetched == ()
     entries = configure.local_entries(found, tmp_path / "source", tmp_path / "build")
     assert entries["OpenVINO_DIR"] == path.parent.as_posix()
@@ -87,7 +89,7 @@ def test_a_kit_is_fetched_named_to_cmake_and_shipped(tmp_path: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"x")
     spec = msgspec.structs.replace(BASE, cmake={"GGML_BACKEND_DL": "ON"})
-    package.add_kit(tmp_path / "artifact", spec, recipe, toolbox.folder_of(store, recipe))
+    package.add_parts(tmp_path / "artifact", spec, recipe, toolbox.folder_of(store, recipe))
     assert (tmp_path / "artifact/bin/libopenvino.so.2641").is_file()
     assert (tmp_path / "artifact/licenses/openvino/LICENSE").is_file()
 
@@ -218,4 +220,4 @@ def test_a_machine_builds_or_says_what_to_install(name: str) -> None:
 def test_every_pinned_tool_has_a_wheel_for_every_supported_machine() -> None:
     for host in hosts().values():
         for recipe in CATALOG.tools.values():
-            assert recipe.runtime or recipe.wheel_for(host) is not None  # a kit is for some
+            assert recipe.runtime or recipe.wheels_for(host)  # what is shipped is for some

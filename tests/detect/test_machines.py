@@ -186,6 +186,15 @@ def test_tools_outside_path_are_found() -> None:
     assert (nvcc.path, nvcc.version) == ("/usr/local/cuda/bin/nvcc", "12.8.93")
 
 
+def test_a_cuda_compiler_may_come_without_cublas() -> None:
+    whole = host_of("zen4-7950x-rtx4090-ubuntu24").tool("cublas")
+    assert whole is not None
+    assert whole.path == "/usr/local/cuda/include"
+    part = host_of("cloud-xeon-icelake-debian12")
+    assert part.tool("nvcc") is not None
+    assert part.tool("cublas") is None
+
+
 @pytest.mark.parametrize(
     ("name", "system", "distro", "libc"),
     [

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from smolpc import detect
+from smolpc import detect, files
+from smolpc.build import toolbox
 from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
 from smolpc.models import pins
 from smolpc.provision import target as targets
@@ -83,6 +84,52 @@ def test_without_a_compiler_the_best_stored_engine_that_fits_is_reused(
     target = targets.choose_target(settings)
     assert (target.key, target.profile.name, target.toolchain) == (whole.key, stored, None)
     assert any("reused" in note for note in target.notes)
+
+
+def with_new_driver(host: Host) -> Host:
+    """A PC whose NVIDIA driver is new enough for the compiler that can be fetched."""
+    gpus = tuple(msgspec.structs.replace(gpu, driver="580.95.05") for gpu in host.gpus)
+    tools = tuple(tool for tool in host.tools if tool.name not in ("nvcc", "vulkan-sdk"))
+    return msgspec.structs.replace(host, gpus=gpus, tools=tools)
+
+
+GPU_PROFILE = "linux-x86_64-cuda-ada"
+
+
+@pytest.fixture
+def gpu_pc(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    on(monkeypatch, with_new_driver(hosts()["zen4-7950x-rtx4090-ubuntu24"]))
+    return settings
+
+
+def test_whose_terms_apply_is_said_before_anything_is_fetched(gpu_pc: Settings) -> None:
+    target = targets.choose_target(gpu_pc)
+    assert target.profile.name == GPU_PROFILE
+    (note,) = (note for note in target.notes if "nvcc" in note)
+    assert "573.2 MB" in note
+    assert "https://docs.nvidia.com/cuda/eula/" in note
+    (part,) = target.parts
+    assert target.cost.artifact_bytes >= target.recipe.artifact_bytes + part.runtime_bytes > 600e6
+
+
+def test_offline_a_compiler_that_is_not_here_does_not_count(gpu_pc: Settings) -> None:
+    offline = msgspec.structs.replace(gpu_pc, offline=True)
+    target = targets.choose_target(offline)
+    assert target.profile.name != GPU_PROFILE
+    assert any("nvcc" in note for note in target.notes)
+    folder = toolbox.folder_of(Store(gpu_pc.store_path), target.tools["nvcc"])
+    folder.mkdir(parents=True)
+    files.seal(folder)
+    target = targets.choose_target(offline)
+    assert target.profile.name == GPU_PROFILE
+    assert not any("nvcc" in note for note in target.notes)
+
+
+def test_offline_an_engine_that_is_here_stays_without_its_compiler(gpu_pc: Settings) -> None:
+    whole = targets.choose_target(gpu_pc)
+    make(Store(gpu_pc.store_path).artifact(whole.key))
+    offline = msgspec.structs.replace(gpu_pc, offline=True)
+    assert targets.choose_target(offline).key == whole.key
 
 
 def test_a_cross_profile_is_only_rendered(settings: Settings) -> None:
