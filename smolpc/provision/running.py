@@ -7,7 +7,7 @@ from typing import Any
 
 from smolpc.catalog import Catalog
 from smolpc.console import Reporter, Silent
-from smolpc.errors import UsageError
+from smolpc.errors import PrerequisiteError, UsageError
 from smolpc.models import download, lookup, pins, storage
 from smolpc.provision.advice import devices_here
 from smolpc.provision.target import catalog_for, host_for, model_for
@@ -147,14 +147,16 @@ def explain(prepared: Prepared, host: Host | None = None) -> ExplainReport:
 
 
 def settings_for(model: str) -> tuple[Settings, tuple[Setting, ...]]:
-    """The settings that count when this model runs, with what `smolpc tune` measured for it."""
+    """The settings that count when this model runs, with what a run takes of the values that
+    `smolpc tune` measured for it."""
     prepared = prepare({"model": model})
-    store = Store(prepared.settings.store_path)
-    now = generations.current(store)
-    host = host_for(prepared.settings)
-    tuned = tuned_for(store, host, now.artifact, prepared.record.sha256) if now else None
-    measured = {one.setting: one.value for one in tuned.values} if tuned else {}
-    known = {name: value for name, value in measured.items() if name in RUNNING}
+    try:
+        reasons = explain(prepared).running.reasons
+    except (UsageError, PrerequisiteError):  # it cannot run with these settings, which are shown
+        reasons = ()
+    known = {
+        one.setting: one.value for one in reasons if one.layer == "tuned" and one.setting in RUNNING
+    }
     layer = Layer(kind="tuned", origin="smolpc tune", values=known)
     brought, *others = prepared.config.layers
     return Config(layers=(brought, layer, *others)).for_model(prepared.names)

@@ -10,6 +10,7 @@ import pytest
 from smolpc import detect, files, settings
 from smolpc.models import storage
 from smolpc.schema.artifact import ModelRecord
+from smolpc.schema.config_report import ConfigReport
 from smolpc.schema.running_report import ExplainReport, Reason
 from smolpc.schema.tuning import Tuned, TunedValue, fingerprint
 from smolpc.store import Store, generations, tunings
@@ -88,6 +89,36 @@ def test_all_layers_of_settings_reach_the_choice(
     layers = {name: reason(report, name).layer for name in ("gpu_layers", "ubatch", "threads")}
     assert layers == {"gpu_layers": "user", "ubatch": "project", "threads": "environment"}
     assert reason(report, "temperature").layer == "command line"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "layer"),
+    [
+        ({}, "tuned"),
+        ({"SMOLPC_KV_TYPE": "q8_0"}, "default"),  # needs flash attention: a run leaves "off" out
+        ({"SMOLPC_GPU_LAYERS": "3", "SMOLPC_DEVICES": "none"}, "default"),  # cannot run at all
+    ],
+)
+def test_shown_is_what_a_run_takes_of_the_measured_values(
+    model: ModelRecord,
+    capsys: Out,
+    monkeypatch: pytest.MonkeyPatch,
+    wishes: dict[str, str],
+    layer: str,
+) -> None:
+    tuned = Tuned(
+        host=fingerprint(detect.host()),
+        artifact=ARTIFACT,
+        model=model.sha256,
+        created="2026-01-01T00:00:00Z",
+        values=(TunedValue(setting="flash_attention", value="off", rate="both", gain=0.2),),
+    )
+    tunings.keep(Store(settings.load()[0].store_path), tuned)
+    for name, value in wishes.items():
+        monkeypatch.setenv(name, value)
+    assert run("config.show", "flash_attention", "--model", "klasse", "--json") == 0
+    report = msgspec.json.decode(capsys.readouterr().out, type=ConfigReport)
+    assert [one.layer for one in report.settings] == [layer]
 
 
 def test_what_was_measured_counts_and_is_shown(model: ModelRecord, capsys: Out) -> None:
