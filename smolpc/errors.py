@@ -56,6 +56,14 @@ class NetworkError(TryAgain):
     kind = "network"
 
 
+class ToolUnavailable(NetworkError):
+    """No place has a build tool; a profile that does without it may still be built."""
+
+    def __init__(self, tool: str, cause: NetworkError) -> None:
+        super().__init__(cause.what, why=cause.why, next_step=cause.next_step)
+        self.tool = tool
+
+
 class TrustError(DoNotTrust):
     """A digest, a signature or a self-check failed."""
 

@@ -23,7 +23,10 @@ SECRET = re.compile(
 )
 URL_QUERY = re.compile(r"(\w+://[^\s?'\"]+)\?[^\s'\"]*")
 URL_USER = re.compile(r"(\w+://)[^/\s]+@")
-BARE_USER = re.compile(r"(?<![\w.%+-])[\w.%+-]+:[^\s/@]+@(?=[\w\[])")  # me:password@host
+# me:password@host without a scheme. The limits keep long lines cheap; a host has a dot or a port.
+BARE_USER = re.compile(
+    r"(?<![\w.%+\\-])[\w.%+-]{2,64}:[^\s/\\@]{1,128}@(?=\[|localhost|[\w-]{1,63}(?:\.[\w-]|:\d))"
+)
 
 
 def mask(text: str) -> str:

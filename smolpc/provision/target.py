@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
 
-from smolpc import detect, files
-from smolpc.build import toolbox
+from smolpc import detect
 from smolpc.catalog import Catalog, load_catalog
-from smolpc.console import human_bytes
 from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
 from smolpc.models import names, pins, places, registry
 from smolpc.plan import fitness
 from smolpc.plan.cost import Cost, build_cost
-from smolpc.plan.requirements import BuildTarget, is_cross
+from smolpc.plan.fetchable import with_fetchable
+from smolpc.plan.requirements import BuildTarget, is_cross, uses_gpu
 from smolpc.plan.select import Selection, select
 from smolpc.plan.spec import bindings_digest, build_spec, patches
-from smolpc.plan.toolchain import Toolchain, choose, with_fetchable
+from smolpc.plan.toolchain import Toolchain, choose
+from smolpc.provision import missing_tools
+from smolpc.provision.missing_tools import with_obtainable
 from smolpc.schema.artifact import Artifact
 from smolpc.schema.base import Value
 from smolpc.schema.engine import EngineRecipe, ToolRecipe
@@ -82,19 +83,6 @@ def host_for(settings: Settings, *, refresh: bool = False) -> Host:
     return detect.host(store=settings.store_path, cache_dir=cache_dir(), refresh=refresh)
 
 
-def fetchable(settings: Settings, catalog: Catalog, host: Host) -> Host:
-    """The host with the build tools that can be fetched for it; offline, those in the store."""
-    store = Store(settings.store_path)
-    return with_fetchable(
-        host,
-        [
-            recipe
-            for recipe in catalog.tools.values()
-            if not settings.offline or files.is_sealed(toolbox.folder_of(store, recipe))
-        ],
-    )
-
-
 def model_for(catalog: Catalog, settings: Settings) -> ModelManifest:
     """The model of the settings (a name, an address or a path), else the manifest marked
     default. Raises UsageError."""
@@ -111,48 +99,48 @@ def model_for(catalog: Catalog, settings: Settings) -> ModelManifest:
     )
 
 
-def choose_target(settings: Settings, *, refresh: bool = False, with_model: bool = True) -> Target:
+def choose_target(
+    settings: Settings,
+    *,
+    refresh: bool = False,
+    with_model: bool = True,
+    without: Collection[str] = (),
+) -> Target:
     """Decide everything that a setup needs, without doing anything.
 
     A profile whose engine failed its self-check here is passed over, with a note, unless it
-    was asked for by name.
+    was asked for by name. `without`: tools that could not be fetched.
     """
     catalog = catalog_for(settings)
     host = host_for(settings, refresh=refresh)
     store = Store(settings.store_path)
     profiles, notes = dict(catalog.profiles), list[str]()
+
+    def decide(able: Host) -> Target:
+        return _target(settings, catalog, able, store, profiles, with_model=with_model)
+
     while True:
         try:
-            target = _reachable(settings, catalog, host, store, profiles, with_model=with_model)
+            target = decide(with_fetchable(host, catalog.tools.values()))
+            # What cannot be had counts all the same for an engine that is here already.
+            if (settings.offline or without) and not store.artifact(target.key).exists():
+                target = decide(with_obtainable(settings, catalog, host, without))
         except NoProfileError as error:
             if notes:  # every profile that fits was refused
                 error.why, error.next_step = "; ".join(notes), "smolpc setup --refresh"
             raise
         refused = refusals.refusal(store, target.key)
         if settings.profile or not refused:
-            return msgspec.structs.replace(target, notes=(*notes, *target.notes))
+            break
         notes.append(f"{target.profile.name} was passed over: {refused}")
         del profiles[target.profile.name]
-
-
-def _reachable(
-    settings: Settings,
-    catalog: Catalog,
-    host: Host,
-    store: Store,
-    profiles: Mapping[str, Profile],
-    *,
-    with_model: bool,
-) -> Target:
-    """Offline, tools that would have to be fetched count only for an engine that is here."""
-
-    def decide(able: Host) -> Target:
-        return _target(settings, catalog, able, store, profiles, with_model=with_model)
-
-    target = decide(with_fetchable(host, catalog.tools.values()))
-    if settings.offline and not store.artifact(target.key).exists():
-        return decide(fetchable(settings, catalog, host))
-    return target
+    notes += target.notes
+    if not uses_gpu(target.profile):
+        notes += missing_tools.hints(settings, catalog, host, without)
+    if target.toolchain and not store.artifact(target.key).exists():
+        fetched = [tool.name for tool in target.toolchain.fetched]
+        notes += missing_tools.terms(fetched, catalog, host, store)
+    return msgspec.structs.replace(target, notes=tuple(notes))
 
 
 def _target(
@@ -186,7 +174,6 @@ def _target(
             selection = select(profiles, host, recipe, reused.profile)
     else:
         spec = build_spec(recipe, selection.target, toolchain, host)
-        notes = (*notes, *_terms(toolchain, catalog, store, host))
     return Target(
         settings=settings,
         host=host,
@@ -201,17 +188,6 @@ def _target(
         model=_model(settings, catalog, store) if with_model else None,
         pipeline_text=catalog.pipeline(settings.pipeline),
     )
-
-
-def _terms(toolchain: Toolchain, catalog: Catalog, store: Store, host: Host) -> Iterator[str]:
-    """What somebody agrees to who lets the missing tools be fetched."""
-    for recipe in (catalog.tools[tool.name] for tool in toolchain.fetched):
-        if recipe.terms and not files.is_sealed(toolbox.folder_of(store, recipe)):
-            size = human_bytes(sum(wheel.size for wheel in recipe.wheels_for(host)))
-            yield (
-                f"{recipe.name} {recipe.version} is fetched from PyPI ({size});"
-                f" its maker's terms apply: {recipe.terms}"
-            )
 
 
 def _model(settings: Settings, catalog: Catalog, store: Store) -> ModelManifest:

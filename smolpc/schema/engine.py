@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from smolpc.schema.base import Bytes, Commit, Name, Sha256, Value, Version
+from smolpc.schema.base import Bytes, Commit, Name, Sha256, Value, Version, digest_of
 from smolpc.schema.host import Host
 
 CacheEntries = dict[str, str]
@@ -141,6 +141,7 @@ class ToolRecipe(Value, kw_only=True):
     name: Name
     version: str
     at_least: str  # the oldest version of the machine's own tool that will do
+    at_least_for: dict[Version, Version] = {}  # the same for NVIDIA GPUs from a compute capability
     together_with: tuple[str, ...] = ()  # other tools, without which its own will not do
     project: str
     root: str  # folder inside the wheel that is kept; "": all of it
@@ -162,4 +163,14 @@ class ToolRecipe(Value, kw_only=True):
             for wheel in self.wheels
             if (wheel.system, wheel.arch) == (host.os.system, host.cpu.arch)
             and wheel.libc in ("", libc)
+        )
+
+    def digest_for(self, host: Host) -> str:
+        """sha256 (hex) of all that decides what an engine built with it holds and needs."""
+        return digest_of(
+            [
+                *(self.version, self.root, self.program, self.places),
+                *(self.runtime, self.licenses, self.min_driver),
+                [wheel.sha256 for wheel in self.wheels_for(host)],
+            ]
         )

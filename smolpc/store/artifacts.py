@@ -152,7 +152,10 @@ def open_stored(store: Store, key: str, *, whole: bool = False) -> Artifact:
     artifact = read(root)
     stamps = _stamps(root, artifact)
     sound = {name for name in stamps if not whole and stamps[name] == seen.get(name)}
-    _require_sound(artifact, damage(root, artifact, sound))
+    problems = damage(root, artifact, sound)
+    if problems:
+        seen_file(store, key).unlink(missing_ok=True)  # nobody takes it for sound again
+    _require_sound(artifact, problems)
     if stamps != seen:
         with contextlib.suppress(OSError):  # a store that is shared read-only
             files.write_atomic(seen_file(store, key), msgspec.json.encode(stamps))

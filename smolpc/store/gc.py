@@ -119,10 +119,11 @@ def _collectable(store: Store, path: Path) -> bool:
     return _idle(path) and not _being_pulled(store, path.name)
 
 
-def _unsound(root: Path) -> bool:
+def _unsound(store: Store, root: Path) -> bool:
     try:
         artifacts.open_verified(root)
     except TrustError:
+        artifacts.seen_file(store, root.name).unlink(missing_ok=True)
         return True
     return False
 
@@ -142,7 +143,7 @@ def collectable(store: Store, *, keep: int, damaged: bool = False) -> list[Garba
     for folder in sorted(path for path in store.artifacts.glob("*") if path.is_dir()):
         if folder.name.startswith(".deleting-"):
             garbage.append((folder, "a removal was interrupted"))
-        elif damaged and _unsound(folder):
+        elif damaged and _unsound(store, folder):
             garbage.append((folder, "a file was changed, or is missing"))
         elif folder.name not in needed and not _recent(folder):
             garbage.append((folder, "no kept generation uses this artifact"))

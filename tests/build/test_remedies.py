@@ -14,6 +14,7 @@ from smolpc.errors import SmolpcError
         ("c++: fatal error: Killed signal terminated program cc1plus", 7, "SMOLPC_JOBS=1"),
         ("fatal error: error writing to x.o: No space left on device", 6, "free some space"),
         ("#error -- unsupported GNU version! gcc versions later than 12", 7, "g++"),
+        ("nvcc fatal   : Unsupported gpu architecture 'compute_120a'", 3, "CUDA_PATH"),
         ("CMake Error: No CMAKE_CXX_COMPILER could be found.", 3, "smolpc doctor"),
         (
             "CMake Error: Could not find a package configuration file provided by"

@@ -11,7 +11,7 @@ import pytest
 from smolpc import files, pypi
 from smolpc.build import toolbox
 from smolpc.console import Silent
-from smolpc.errors import NetworkError, TrustError
+from smolpc.errors import NetworkError, ToolUnavailable, TrustError
 from smolpc.schema.engine import ToolRecipe, ToolWheel
 from smolpc.store import Store
 from tests.machines import hosts
@@ -93,8 +93,10 @@ def test_a_part_that_cannot_be_had_leaves_no_folder_and_keeps_the_others(store: 
     (store.downloads / wheels[1].filename).unlink()
     recipe = recipe_of(wheels)
     assert toolbox.bytes_to_fetch(store, wheels) == wheels[1].size
-    with pytest.raises(NetworkError, match="backend"):
+    with pytest.raises(ToolUnavailable, match="backend") as caught:
         fetch(store, recipe)
+    assert caught.value.tool == recipe.name
+    assert caught.value.next_step
     assert not files.is_sealed(toolbox.folder_of(store, recipe))
     assert (store.downloads / wheels[0].filename).exists()
 

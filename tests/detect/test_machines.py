@@ -103,6 +103,7 @@ TOOLS: dict[str, dict[str, str]] = {
         "git": "2.48.1",
         "cl": "19.43.34808",
         "nvcc": "12.8.61",
+        "cublas": "",
     },
     "macbook-intel-2019": {},  # all that lies in /usr/bin would only open a dialog
     "macbook-m3-macos15": {

@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
+from smolpc.catalog import load_catalog
 from smolpc.console import Silent
-from smolpc.errors import BuildError, Interrupted, SelfCheckError, UsageError
+from smolpc.errors import (
+    BuildError,
+    Interrupted,
+    NetworkError,
+    SelfCheckError,
+    ToolUnavailable,
+    UsageError,
+)
 from smolpc.plan.graph import Known
 from smolpc.provision import run, steps
 from smolpc.schema.plan import Plan, Step
@@ -123,6 +131,39 @@ def test_after_a_failed_self_check_the_next_best_profile_is_taken(
     assert made == "plan"
     assert "illegal instruction" in refusals.refusal(store, "1" * 64)
     assert refusals.refusal(store, "2" * 64) == ""
+
+
+@pytest.mark.parametrize(
+    ("tool", "profile", "goes_on"),
+    [
+        ("nvcc", "", True),  # only the GPU's profile needs it
+        ("nvcc", "linux-x86_64-cuda", False),  # asked for by name
+        ("cmake", "", False),  # every profile needs it
+    ],
+)
+def test_a_tool_that_no_place_has_is_done_without_where_another_profile_can(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tool: str, profile: str, goes_on: bool
+) -> None:
+    nvcc = load_catalog().tools["nvcc"]
+
+    def choose(*_: Any, without: frozenset[str], **__: Any) -> Any:
+        return type("T", (), {"key": "1" * 64, "parts": () if "nvcc" in without else (nvcc,)})()
+
+    def provision(target: Any, *_: Any, **__: Any) -> tuple[str, None]:
+        if tool == "cmake" or target.parts:
+            raise ToolUnavailable(tool, NetworkError("not found", next_step="pip config list"))
+        return "plan", None
+
+    monkeypatch.setattr(run, "choose_target", choose)
+    monkeypatch.setattr(run, "provision", provision)
+    settings = Settings(store=str(tmp_path), profile=profile)
+    if goes_on:
+        assert run.provision_best(settings, reporter=Silent())[0] == "plan"
+        return
+    with pytest.raises(ToolUnavailable) as caught:
+        run.provision_best(settings, reporter=Silent())
+    assert caught.value.code == NetworkError.code
+    assert caught.value.next_step == "pip config list"
 
 
 def test_a_profile_asked_for_by_name_is_not_replaced(

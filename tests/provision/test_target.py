@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from smolpc import detect, files
+from smolpc import detect, files, pypi
 from smolpc.build import toolbox
 from smolpc.errors import NoProfileError, PrerequisiteError, UsageError
 from smolpc.models import pins
@@ -106,17 +106,21 @@ def test_whose_terms_apply_is_said_before_anything_is_fetched(gpu_pc: Settings) 
     target = targets.choose_target(gpu_pc)
     assert target.profile.name == GPU_PROFILE
     (note,) = (note for note in target.notes if "nvcc" in note)
+    assert "in place of" not in note
     assert "573.2 MB" in note
     assert "https://docs.nvidia.com/cuda/eula/" in note
     (part,) = target.parts
     assert target.cost.artifact_bytes >= target.recipe.artifact_bytes + part.runtime_bytes > 600e6
 
 
-def test_offline_a_compiler_that_is_not_here_does_not_count(gpu_pc: Settings) -> None:
+def test_offline_a_compiler_that_is_not_here_does_not_count(
+    gpu_pc: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pypi, "load", lambda **_: pypi.Settings(indexes=()))
     offline = msgspec.structs.replace(gpu_pc, offline=True)
     target = targets.choose_target(offline)
     assert target.profile.name != GPU_PROFILE
-    assert any("nvcc" in note for note in target.notes)
+    assert any("offline is set" in note for note in target.notes)
     folder = toolbox.folder_of(Store(gpu_pc.store_path), target.tools["nvcc"])
     folder.mkdir(parents=True)
     files.seal(folder)
@@ -125,11 +129,43 @@ def test_offline_a_compiler_that_is_not_here_does_not_count(gpu_pc: Settings) ->
     assert not any("nvcc" in note for note in target.notes)
 
 
+def test_offline_wheels_in_a_folder_count(
+    gpu_pc: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    index = pypi.Settings(indexes=(), find_links=(str(tmp_path / "stick"),))
+    monkeypatch.setattr(pypi, "load", lambda **_: index)
+    (tmp_path / "stick").mkdir()
+    recipe = targets.catalog_for(gpu_pc).tools["nvcc"]
+    offline = msgspec.structs.replace(gpu_pc, offline=True)
+    for wheel in recipe.wheels:
+        assert targets.choose_target(offline).profile.name != GPU_PROFILE
+        (tmp_path / "stick" / wheel.filename).write_bytes(b"")
+    assert targets.choose_target(offline).profile.name == GPU_PROFILE
+
+
+def test_a_compiler_that_no_place_has_is_done_without(gpu_pc: Settings) -> None:
+    target = targets.choose_target(gpu_pc, without=frozenset({"nvcc"}))
+    assert target.profile.name != GPU_PROFILE
+    assert any("nvcc could not be fetched" in note for note in target.notes)
+    assert not any("terms" in note for note in target.notes)
+
+
+def test_an_older_driver_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = with_new_driver(hosts()["zen4-7950x-rtx4090-ubuntu24"])
+    gpus = tuple(msgspec.structs.replace(gpu, driver="550.120") for gpu in host.gpus)
+    on(monkeypatch, msgspec.structs.replace(host, gpus=gpus))
+    target = targets.choose_target(settings)
+    assert target.profile.name != GPU_PROFILE
+    assert any("driver 580.65.06 or newer (this is 550.120)" in note for note in target.notes)
+
+
 def test_offline_an_engine_that_is_here_stays_without_its_compiler(gpu_pc: Settings) -> None:
     whole = targets.choose_target(gpu_pc)
     make(Store(gpu_pc.store_path).artifact(whole.key))
     offline = msgspec.structs.replace(gpu_pc, offline=True)
-    assert targets.choose_target(offline).key == whole.key
+    target = targets.choose_target(offline)
+    assert target.key == whole.key
+    assert not any("fetch" in note for note in target.notes)
 
 
 def test_a_cross_profile_is_only_rendered(settings: Settings) -> None:

@@ -163,6 +163,24 @@ def test_a_large_file_that_changed_is_caught(large: tuple[Store, list[str]]) -> 
         artifacts.open_stored(store, BASE.key)
 
 
+def test_damage_that_leaves_no_trace_is_not_forgotten_once_somebody_looked(
+    large: tuple[Store, list[str]],
+) -> None:
+    """As when a disk loses a bit: times and size are those that were noted."""
+    store, _ = large
+    library = store.artifact(BASE.key) / "lib/libx.so"
+    library.write_bytes(b"LIBRARY")
+    state = library.stat()
+    stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+    note = artifacts.seen_file(store, BASE.key)
+    note.write_bytes(msgspec.json.encode({"lib/libx.so": stamp}))
+    artifacts.open_stored(store, BASE.key)
+    with pytest.raises(TrustError):
+        artifacts.open_stored(store, BASE.key, whole=True)
+    with pytest.raises(TrustError):
+        artifacts.open_stored(store, BASE.key)
+
+
 @pytest.mark.parametrize("text", [b"", b"[1]", b'{"lib/libx.so": [1]}', b'{"lib/libx.so": null}'])
 def test_a_note_that_cannot_be_read_means_that_nothing_was_hashed(
     large: tuple[Store, list[str]], text: bytes

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from smolpc.build import configure, package
 from smolpc.catalog import load_catalog
+from smolpc.plan.fetchable import old_driver, shortcoming, with_fetchable
 from smolpc.plan.requirements import version
 from smolpc.plan.select import Selection, select
 from smolpc.plan.spec import build_spec
-from smolpc.plan.toolchain import choose, with_fetchable
+from smolpc.plan.toolchain import choose
 from smolpc.schema.base import digest_of
 from smolpc.schema.host import Host, Tool
 from tests.machines import hosts
@@ -68,30 +69,36 @@ def test_cmake_is_told_where_the_fetched_libraries_are() -> None:
     assert entries["CUDA_CUDART"] == "/store/libcudart.so.13"
 
 
-def test_with_an_older_driver_the_toolkit_is_asked_for_or_a_newer_driver() -> None:
-    _, selection = chosen(pc(driver="550.120"))
+def test_with_an_older_driver_the_toolkit_must_be_installed() -> None:
+    host = pc(driver="550.120")
+    _, selection = chosen(host)
     assert "cuda" not in selection.profile.name
     (note,) = (note for note in selection.notes if "4090" in note)
-    assert "nvcc" in note
-    assert "driver to 580 or newer" in note
+    assert "sudo apt-get install nvidia-cuda-toolkit" in note
+    assert old_driver(host, PINNED) == "550.120"
 
 
 @pytest.mark.parametrize(
-    ("driver", "own", "cublas", "fetched"),
+    ("driver", "own", "cublas", "capability", "fetched"),
     [
-        ("580.95.05", "12.8.93", True, False),  # it will do
-        ("580.95.05", "12.8.93", False, True),  # a part of a toolkit
-        ("580.95.05", "12.0.140", True, True),  # too old for an RTX 50xx
-        ("550.120", "12.0.140", True, False),  # the only one that this driver runs
-        ("550.120", "12.0.140", False, False),  # perhaps it lies somewhere else
+        ("580.95.05", "12.4.131", True, "8.9", False),  # it will do
+        ("580.95.05", "12.4.131", False, "8.9", True),  # a part of a toolkit
+        ("580.95.05", "12.4.131", True, "12.0", True),  # it cannot compile for an RTX 50xx
+        ("580.95.05", "12.8.93", True, "12.0", False),
+        ("580.95.05", "11.5.119", True, "8.9", True),  # it cannot compile for an RTX 40xx
+        ("550.120", "12.4.131", True, "8.9", False),
+        ("550.120", "12.4.131", False, "8.9", False),  # perhaps it lies somewhere else
     ],
 )
-def test_the_machines_own_compiler(driver: str, own: str, cublas: bool, fetched: bool) -> None:
-    able, selection = chosen(pc(driver=driver, nvcc=own, cublas=cublas))
-    assert selection.profile.name == "linux-x86_64-cuda-ada"
-    assert ("nvcc" in [t.name for t in choose(able, selection.target, CATALOG.tools).fetched]) == (
-        fetched
-    )
+def test_the_machines_own_compiler(
+    driver: str, own: str, cublas: bool, capability: str, fetched: bool
+) -> None:
+    host = pc(driver=driver, nvcc=own, cublas=cublas)
+    gpus = (msgspec.structs.replace(gpu, compute_capability=capability) for gpu in host.gpus)
+    able, selection = chosen(msgspec.structs.replace(host, gpus=tuple(gpus)))
+    assert selection.profile.name.startswith("linux-x86_64-cuda")
+    toolchain = choose(able, selection.target, CATALOG.tools)
+    assert ("nvcc" in [tool.name for tool in toolchain.fetched]) == fetched
     assert ("cuda_no_vmm" in selection.features) == fetched
 
 
@@ -112,6 +119,32 @@ def test_nothing_that_works_is_taken_away(name: str, driver: str) -> None:
         assert recipe.wheels_for(host)
         nvidia = [gpu for gpu in host.gpus if gpu.vendor == "nvidia"]
         assert not (recipe.min_driver and nvidia and driver in ("", "470.1"))
+
+
+def test_a_machine_without_a_gpu_keeps_its_compiler() -> None:
+    """It builds for others, whose driver may be old."""
+    own = msgspec.structs.replace(pc(driver="", nvcc="12.4.131"), gpus=())
+    assert with_fetchable(own, CATALOG.tools.values()).tool("nvcc") == own.tool("nvcc")
+    assert shortcoming(own, PINNED) == ""
+
+
+def test_whose_parts_an_engine_holds_is_in_its_key() -> None:
+    """The fetched compiler and one of the same version that is installed."""
+    profile = CATALOG.profiles["linux-x86_64-cuda-ada"]
+    options = msgspec.structs.replace(profile.build, options=("cuda_no_vmm",))
+    profiles = {profile.name: msgspec.structs.replace(profile, build=options)}
+    keys = set()
+    changed = msgspec.structs.replace(PINNED, runtime=PINNED.runtime[:1])
+    for tools, own in (
+        (CATALOG.tools, PINNED.version),
+        (CATALOG.tools, ""),
+        ({**CATALOG.tools, "nvcc": changed}, ""),
+    ):
+        able = with_fetchable(pc(driver="580.95.05", nvcc=own), tools.values())
+        selection = select(profiles, able, RECIPE)
+        toolchain = choose(able, selection.target, tools)
+        keys.add(build_spec(RECIPE, selection.target, toolchain, able).key)
+    assert len(keys) == 3
 
 
 def test_other_wheels_have_another_version() -> None:

@@ -1,0 +1,80 @@
+"""Build tools that this machine lacks: which of them can be had, and what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from smolpc import files
+from smolpc.build import toolbox
+from smolpc.catalog import Catalog
+from smolpc.console import human_bytes
+from smolpc.plan.fetchable import old_driver, shortcoming, with_fetchable
+from smolpc.schema.engine import ToolRecipe
+from smolpc.schema.host import Host
+from smolpc.settings import Settings
+from smolpc.store import Store
+
+
+def with_obtainable(
+    settings: Settings, catalog: Catalog, host: Host, without: Collection[str] = ()
+) -> Host:
+    """The host with the tools that can be had for it: fetched, or offline from the store or a
+    folder that pip is told to look in. `without`: names of tools that could not be fetched."""
+    recipes = [recipe for recipe in catalog.tools.values() if recipe.name not in without]
+    if settings.offline:
+        store = Store(settings.store_path)
+        recipes = [recipe for recipe in recipes if _is_at_hand(store, recipe, host)]
+    return with_fetchable(host, recipes)
+
+
+def _is_at_hand(store: Store, recipe: ToolRecipe, host: Host) -> bool:
+    if files.is_sealed(toolbox.folder_of(store, recipe)):
+        return True
+    if not _wanted(recipe, host):
+        return False
+    from smolpc import pypi
+
+    index = pypi.load(offline=True)
+    return all(
+        (store.downloads / wheel.filename).exists()
+        or pypi.locate(wheel.project or recipe.project, wheel.filename, wheel.sha256, index)
+        for wheel in recipe.wheels_for(host)
+    )
+
+
+def _wanted(recipe: ToolRecipe, host: Host) -> bool:
+    """Whether a GPU of the host is what keeps it from doing without the tool."""
+    nvidia = any(gpu.vendor == "nvidia" for gpu in host.gpus)
+    return bool(nvidia and recipe.min_driver and recipe.wheels_for(host)) and bool(
+        shortcoming(host, recipe)
+    )
+
+
+def terms(fetched: Collection[str], catalog: Catalog, host: Host, store: Store) -> Iterator[str]:
+    """What is fetched in place of what, and what somebody agrees to who lets that happen."""
+    for recipe in (catalog.tools[name] for name in fetched):
+        if recipe.terms and not files.is_sealed(toolbox.folder_of(store, recipe)):
+            size = human_bytes(sum(wheel.size for wheel in recipe.wheels_for(host)))
+            own = host.tool(recipe.name)
+            text = f"{recipe.name} {recipe.version} is fetched from PyPI ({size})"
+            if own is not None:
+                text += f" in place of this machine's: {shortcoming(host, recipe)}"
+            yield f"{text}; its maker's terms apply: {recipe.terms}"
+
+
+def hints(
+    settings: Settings, catalog: Catalog, host: Host, without: Collection[str] = ()
+) -> Iterator[str]:
+    """How a tool that a GPU of this machine waits for could be had."""
+    for recipe in catalog.tools.values():
+        if not _wanted(recipe, host):
+            continue
+        if driver := old_driver(host, recipe):
+            yield (
+                f"with NVIDIA's driver {recipe.min_driver} or newer (this is {driver}), setup"
+                f" fetches {recipe.name} itself"
+            )
+        elif recipe.name in without:
+            yield f"{recipe.name} could not be fetched; another smolpc setup tries again"
+        elif settings.offline:
+            yield f"setup would fetch {recipe.name}, but offline is set and it is not here"
