@@ -78,6 +78,9 @@ def local_entries(toolchain: Toolchain, source: Path, build: Path) -> dict[str, 
     if toolchain.cuda is not None:
         entries["CMAKE_CUDA_COMPILER"] = _path(toolchain.cuda)
         entries["CMAKE_CUDA_HOST_COMPILER"] = _path(toolchain.cxx)
+        home = Path(toolchain.cuda.path).parent.parent  # else CMake takes what is on PATH
+        if (home / "include" / "cuda_runtime.h").is_file():
+            entries["CUDAToolkit_ROOT"] = home.as_posix()
     entries |= toolchain.places
     if toolchain.launcher is not None:
         languages = ["C", "CXX", *(["CUDA"] if toolchain.cuda else [])]

@@ -66,6 +66,7 @@ def work(provisioned: Provisioned, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_the_same_cuda_code_gives_the_same_bytes_everywhere(work: Work, tmp_path: Path) -> None:
     pinned = source.tree_of(work.store, work.target.recipe).engine
+    bin_folder = Path(str(work.toolchain.cuda and work.toolchain.cuda.path)).parent.as_posix()
     digests = set()
     for folder in (tmp_path / "one", tmp_path / "another place" / "ü"):
         shutil.copytree(pinned, folder / "engine")
@@ -82,6 +83,10 @@ def test_the_same_cuda_code_gives_the_same_bytes_everywhere(work: Work, tmp_path
         compile_targets(
             folder / "engine", build, [FILE], work.toolchain, jobs=2, log=log, reporter=Silent()
         )
+        cache = (build / "CMakeCache.txt").read_text(encoding="utf-8")
+        assert (
+            f"CUDAToolkit_BIN_DIR:PATH={bin_folder}\n" in cache
+        )  # no other toolkit of this machine
         data = (build / FILE).read_bytes()
         assert str(folder).encode() not in data
         digests.add(files.sha256_file(build / FILE))
