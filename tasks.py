@@ -10,7 +10,7 @@ from smolpc.cli import namespace as ns
 @task
 def test(c: Context, unit: bool = False) -> None:
     """Run the tests: the quick unit tests first, then those with the real engine."""
-    quick = ["-m", "not integration", "-n", "auto"]  # one worker a core
+    quick = ["-m", "not integration", "--ignore=tests/integration", "-n", "auto"]
     runs = [quick] if unit else [quick, ["-m", "integration"]]
     for selected in runs:
         arguments = " ".join(f"'{word}'" for word in selected)

@@ -133,7 +133,7 @@ CARDS = ("NVIDIA GeForce RTX 4090", "NVIDIA GeForce GTX 1050", "NVIDIA Unheard-o
     cards=[("NVIDIA GeForce RTX 4090", 1_038_376_343, 0)],
     measured=None,
 )
-@settings(max_examples=40)
+@settings(max_examples=15)  # each costs a quarter of a second
 def test_more_memory_never_gives_a_worse_recommendation(
     name: str,
     purpose: Purpose,
