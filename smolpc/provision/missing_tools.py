@@ -9,6 +9,7 @@ from smolpc.build import toolbox
 from smolpc.catalog import Catalog
 from smolpc.console import human_bytes
 from smolpc.plan.fetchable import old_driver, shortcoming, with_fetchable
+from smolpc.plan.requirements import missing_tools, unmet
 from smolpc.schema.engine import ToolRecipe
 from smolpc.schema.host import Host
 from smolpc.settings import Settings
@@ -30,8 +31,9 @@ def with_obtainable(
 def _is_at_hand(store: Store, recipe: ToolRecipe, host: Host) -> bool:
     if files.is_sealed(toolbox.folder_of(store, recipe)):
         return True
-    if not _wanted(recipe, host):
-        return False
+    nvidia = any(gpu.vendor == "nvidia" for gpu in host.gpus)
+    if not (nvidia and recipe.min_driver and shortcoming(host, recipe)):
+        return False  # nobody waits for it here: pip need not be asked
     from smolpc import pypi
 
     index = pypi.load(offline=True)
@@ -39,14 +41,6 @@ def _is_at_hand(store: Store, recipe: ToolRecipe, host: Host) -> bool:
         (store.downloads / wheel.filename).exists()
         or pypi.locate(wheel.project or recipe.project, wheel.filename, wheel.sha256, index)
         for wheel in recipe.wheels_for(host)
-    )
-
-
-def _wanted(recipe: ToolRecipe, host: Host) -> bool:
-    """Whether a GPU of the host is what keeps it from doing without the tool."""
-    nvidia = any(gpu.vendor == "nvidia" for gpu in host.gpus)
-    return bool(nvidia and recipe.min_driver and recipe.wheels_for(host)) and bool(
-        shortcoming(host, recipe)
     )
 
 
@@ -65,9 +59,16 @@ def terms(fetched: Collection[str], catalog: Catalog, host: Host, store: Store) 
 def hints(
     settings: Settings, catalog: Catalog, host: Host, without: Collection[str] = ()
 ) -> Iterator[str]:
-    """How a tool that a GPU of this machine waits for could be had."""
+    """How a tool could be had that alone keeps a profile from being built."""
+    engine = catalog.engine(settings.engine)
+    waiting = {
+        tool
+        for profile in catalog.profiles.values()
+        if not profile.abstract and not profile.manual and not unmet(profile, host, engine)
+        for tool in missing_tools(profile, host, engine)
+    }
     for recipe in catalog.tools.values():
-        if not _wanted(recipe, host):
+        if recipe.name not in waiting or not recipe.wheels_for(host):
             continue
         if driver := old_driver(host, recipe):
             yield (

@@ -157,6 +157,9 @@ def test_an_older_driver_is_said(settings: Settings, monkeypatch: pytest.MonkeyP
     target = targets.choose_target(settings)
     assert target.profile.name != GPU_PROFILE
     assert any("driver 580.65.06 or newer (this is 550.120)" in note for note in target.notes)
+    old_card = (msgspec.structs.replace(gpu, compute_capability="6.1") for gpu in gpus)
+    on(monkeypatch, msgspec.structs.replace(host, gpus=tuple(old_card)))
+    assert not any("580.65.06" in note for note in targets.choose_target(settings).notes)
 
 
 def test_offline_an_engine_that_is_here_stays_without_its_compiler(gpu_pc: Settings) -> None:
