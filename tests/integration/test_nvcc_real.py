@@ -15,8 +15,6 @@ import pytest
 
 from smolpc import files
 from smolpc.build import package, source, toolbox
-from smolpc.build.compile import compile_targets
-from smolpc.build.configure import configure
 from smolpc.console import Silent
 from smolpc.provision.steps import FetchTool, Work
 from smolpc.provision.target import choose_target
@@ -24,6 +22,7 @@ from smolpc.schema.plan import Step
 from smolpc.settings import Settings
 from smolpc.store import Store
 from tests.integration.conftest import Provisioned
+from tests.integration.test_same_bytes import build_in
 
 pytestmark = pytest.mark.integration
 
@@ -69,24 +68,9 @@ def test_the_same_cuda_code_gives_the_same_bytes_everywhere(work: Work, tmp_path
     bin_folder = Path(str(work.toolchain.cuda and work.toolchain.cuda.path)).parent.as_posix()
     digests = set()
     for folder in (tmp_path / "one", tmp_path / "another place" / "ü"):
-        shutil.copytree(pinned, folder / "engine")
-        log, build = folder / "log", folder / "build"
-        configure(
-            folder / "engine",
-            build,
-            work.target.spec.cmake,
-            work.toolchain,
-            key=work.target.key,
-            log=log,
-            reporter=Silent(),
-        )
-        compile_targets(
-            folder / "engine", build, [FILE], work.toolchain, jobs=2, log=log, reporter=Silent()
-        )
+        build = build_in(folder, pinned, work.target, work.toolchain, FILE)
         cache = (build / "CMakeCache.txt").read_text(encoding="utf-8")
-        assert (
-            f"CUDAToolkit_BIN_DIR:PATH={bin_folder}\n" in cache
-        )  # no other toolkit of this machine
+        assert f"CUDAToolkit_BIN_DIR:PATH={bin_folder}\n" in cache, "another toolkit"
         data = (build / FILE).read_bytes()
         assert str(folder).encode() not in data
         digests.add(files.sha256_file(build / FILE))

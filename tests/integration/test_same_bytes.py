@@ -12,11 +12,23 @@ from smolpc.build.compile import compile_targets
 from smolpc.build.configure import configure
 from smolpc.console import Silent
 from smolpc.files import sha256_file
-from smolpc.provision.target import choose_target
+from smolpc.plan.toolchain import Toolchain
+from smolpc.provision.target import Target, choose_target
 from smolpc.settings import Settings
 from tests.integration.conftest import Provisioned
 
 pytestmark = pytest.mark.integration
+
+
+def build_in(folder: Path, pinned: Path, target: Target, toolchain: Toolchain, what: str) -> Path:
+    """Build `what` of a copy of the source in `folder`. Returns the build tree."""
+    shutil.copytree(pinned, folder / "engine")
+    engine, build, log = folder / "engine", folder / "build", folder / "log"
+    configure(
+        engine, build, target.spec.cmake, toolchain, key=target.key, log=log, reporter=Silent()
+    )
+    compile_targets(engine, build, [what], toolchain, jobs=2, log=log, reporter=Silent())
+    return build
 
 
 def test_two_folders_give_the_same_libraries(provisioned: Provisioned, tmp_path: Path) -> None:
@@ -25,25 +37,6 @@ def test_two_folders_give_the_same_libraries(provisioned: Provisioned, tmp_path:
     pinned = source.tree_of(provisioned.store, target.recipe).engine
     digests = set()
     for folder in (tmp_path / "one", tmp_path / "another place" / "ü"):
-        shutil.copytree(pinned, folder / "engine")
-        log, build = folder / "log", folder / "build"
-        configure(
-            folder / "engine",
-            build,
-            target.spec.cmake,
-            target.toolchain,
-            key=target.key,
-            log=log,
-            reporter=Silent(),
-        )
-        compile_targets(
-            folder / "engine",
-            build,
-            ["ggml-base"],
-            target.toolchain,
-            jobs=2,
-            log=log,
-            reporter=Silent(),
-        )
+        build = build_in(folder, pinned, target, target.toolchain, "ggml-base")
         digests.add(sha256_file(next(build.rglob("libggml-base.*"))))
     assert len(digests) == 1
