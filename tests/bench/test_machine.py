@@ -22,6 +22,7 @@ def slept_until(monkeypatch: pytest.MonkeyPatch, rests_after: float) -> float:
     def spent(_: Iterable[object]) -> float:
         return min(now, rests_after)
 
+    monkeypatch.setattr(machine, "REST", 0.06)
     monkeypatch.setattr(machine.time, "sleep", sleep)
     monkeypatch.setattr(machine, "spent", spent)
     machine.settle([])
