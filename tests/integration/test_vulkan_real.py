@@ -122,19 +122,25 @@ def exact(vulkan: Provisioned, manifest: Artifact, unrounded: Path) -> dict[str,
     return result
 
 
-@pytest.mark.parametrize("name", ["partial", "full"])
 def test_the_same_greedy_text_as_the_processor_without_rounding(
-    results: dict[str, dict[str, Any]], exact: dict[str, Any], name: str
+    results: dict[str, dict[str, Any]], exact: dict[str, Any]
 ) -> None:
+    """With a part on the device the processor rounds what it computes of the rest, in another
+    way on every kind of processor."""
     assert len(exact["tokens"]) == 32
-    assert results[name]["text"] == exact["text"]
+    assert results["full"]["text"] == exact["text"]
+    require_as_good(exact, results["partial"])
 
 
 @pytest.mark.parametrize("name", ["partial", "full"])
 def test_the_rounding_processor_differs_only_where_two_tokens_are_as_good(
     results: dict[str, dict[str, Any]], name: str
 ) -> None:
-    ours, theirs = results["processor"], results[name]
+    require_as_good(results["processor"], results[name])
+
+
+def require_as_good(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """The same tokens, up to a place where two of them are as good."""
     pairs = zip(ours["tokens"], theirs["tokens"], strict=True)
     same = next((n for n, (a, b) in enumerate(pairs) if a != b), None)
     if same is not None:
