@@ -104,10 +104,10 @@ def _tools(host: Host, store: Store, target: Target | None) -> Iterator[Finding]
         elif recipe is not None and files.is_sealed(toolbox.folder_of(store, recipe)):
             yield Finding(subject=name, state="ok", found=f"{recipe.version}, in the store")
         else:
-            wheels = recipe.wheels_for(host) if recipe else ()
-            size = f" ({human_bytes(sum(wheel.size for wheel in wheels))})" if wheels else ""
+            size = recipe.size_for(host) if recipe else 0
+            said = f" ({human_bytes(size)})" if size else ""
             yield Finding(
-                subject=name, state="note", found="not installed", cost=f"setup fetches it{size}"
+                subject=name, state="note", found="not installed", cost=f"setup fetches it{said}"
             )
     if host.tool("ccache") is None and host.tool("sccache") is None:
         yield Finding(

@@ -48,7 +48,7 @@ def terms(fetched: Collection[str], catalog: Catalog, host: Host, store: Store) 
     """What is fetched in place of what, and what somebody agrees to who lets that happen."""
     for recipe in (catalog.tools[name] for name in fetched):
         if recipe.terms and not files.is_sealed(toolbox.folder_of(store, recipe)):
-            size = human_bytes(sum(wheel.size for wheel in recipe.wheels_for(host)))
+            size = human_bytes(recipe.size_for(host))
             own = host.tool(recipe.name)
             text = f"{recipe.name} {recipe.version} is fetched from PyPI ({size})"
             if own is not None:

@@ -152,7 +152,7 @@ class ToolRecipe(Value, kw_only=True):
     licenses: tuple[str, ...] = ()  # and those that say under which terms
     terms: str = ""  # where the licence can be read, when its user must agree to it
     min_driver: Version | None = None  # of an NVIDIA GPU, for what is made with it
-    unpacked_bytes: Bytes = 0  # 0: four times the wheels
+    unpacked_bytes: Bytes = 0  # 0: three times the wheels
     wheels: tuple[ToolWheel, ...]
 
     def wheels_for(self, host: Host) -> tuple[ToolWheel, ...]:
@@ -164,6 +164,10 @@ class ToolRecipe(Value, kw_only=True):
             if (wheel.system, wheel.arch) == (host.os.system, host.cpu.arch)
             and wheel.libc in ("", libc)
         )
+
+    def size_for(self, host: Host) -> int:
+        """Bytes of those wheels."""
+        return sum(wheel.size for wheel in self.wheels_for(host))
 
     def digest_for(self, host: Host) -> str:
         """sha256 (hex) of all that decides what an engine built with it holds and needs."""
